@@ -1,0 +1,3 @@
+"""What we claim about speed, as commands anyone can run: `make bench`."""
+
+from __future__ import annotations

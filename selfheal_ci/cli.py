@@ -1,0 +1,151 @@
+"""The command line: flags from the options, errors to exit codes. Everything heavy is imported when a command runs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from selfheal_ci import __version__
+from selfheal_ci.config import HEAL, OPTIONS, PUBLISH, Option
+from selfheal_ci.errors import SelfhealError
+
+INTERRUPTED = 130
+TYPES: dict[str, Any] = {"number": float, "integer": int}
+
+
+class Command(click.Command):
+    """A command whose errors of ours end with their message and exit code, never with a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except SelfhealError as error:
+            click.echo(f"selfheal: {error}", err=True)
+            ctx.exit(error.exit_code)
+        except KeyboardInterrupt:
+            click.echo("selfheal: interrupted; nothing is left running", err=True)
+            ctx.exit(INTERRUPTED)
+
+
+def options(command: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """The flags of one command, with their environment variables."""
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(OPTIONS):
+            if option.flag and command in option.commands:
+                function = _flag(option)(function)
+        return function
+
+    return decorate
+
+
+def _flag(option: Option) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    assert option.flag  # noqa: S101  options() looked
+    more: dict[str, Any] = {"is_flag": True, "default": None} if option.kind == "switch" else {"default": None}
+    if option.kind == "choice":
+        more["type"] = click.Choice(option.choices)
+    elif option.kind == "names":
+        more |= {"callback": _names, "metavar": "A,B,…"}
+    elif option.kind in TYPES:
+        more["type"] = TYPES[option.kind]
+    return click.option(option.flag, option.field, envvar=option.variable, help=option.help, **more)
+
+
+def _names(_: click.Context, __: click.Parameter, value: str | None) -> tuple[str, ...] | None:
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if value else None
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, "--version", prog_name="selfheal")
+@click.option("-v", "--verbose", is_flag=True, help="Tell every run, with its command.")
+@click.option("-q", "--quiet", is_flag=True, help="Tell the outcome alone.")
+@click.pass_context
+def main(ctx: click.Context, *, verbose: bool, quiet: bool) -> None:
+    """Heal failing CI steps: find out why they fail, try remedies, keep only what is proven."""
+    ctx.obj = {"verbose": verbose, "quiet": quiet}
+
+
+@main.command(cls=Command, context_settings={"ignore_unknown_options": False})
+@options(HEAL)
+@click.option("--json", "as_json", is_flag=True, help="Print heal.json to standard output.")
+@click.argument("command", nargs=-1, type=click.UNPROCESSED)
+@click.pass_context
+def heal(ctx: click.Context, /, command: tuple[str, ...], *, as_json: bool, **asked: Any) -> None:
+    """Run the step, diagnose, try remedies, verify. Writes selfheal-out/; never the repository or a remote.
+
+    After `--` follows a command to heal instead of a configured step.
+    """
+    from selfheal_ci.wiring import run_heal
+
+    _leave(ctx, run_heal(asked, command, environ=os.environ, **_saying(ctx, as_json=as_json)))
+
+
+@main.command(cls=Command)
+@options(HEAL)
+@click.option("--json", "as_json", is_flag=True, help="Print heal.json to standard output.")
+@click.argument("command", nargs=-1, type=click.UNPROCESSED)
+@click.pass_context
+def diagnose(ctx: click.Context, /, command: tuple[str, ...], *, as_json: bool, **asked: Any) -> None:
+    """The same up to the diagnosis: no remedy, no model."""
+    from selfheal_ci.wiring import run_heal
+
+    saying = _saying(ctx, as_json=as_json)
+    _leave(ctx, run_heal(asked, command, environ=os.environ, only_diagnose=True, **saying))
+
+
+@main.command(cls=Command)
+@options(PUBLISH)
+@click.option("--input", "folder", default="selfheal-out", show_default=True, help="Folder that `heal` wrote.")
+@click.option("--dry-run", is_flag=True, help="Show what would be done.")
+@click.option("--json", "as_json", is_flag=True, help="Print publish.json to standard output.")
+@click.pass_context
+def publish(ctx: click.Context, /, *, folder: str, dry_run: bool, as_json: bool, **asked: Any) -> None:
+    """Check selfheal-out/ again, create the fix branch and push it."""
+    from selfheal_ci.wiring import run_publish
+
+    _leave(ctx, run_publish(asked, folder, environ=os.environ, dry_run=dry_run, **_saying(ctx, as_json=as_json)))
+
+
+@main.command(cls=Command)
+@click.option("--engine", type=click.Choice(["local", "dagger"]), default="local", show_default=True)
+@click.pass_context
+def demo(ctx: click.Context, /, *, engine: str) -> None:
+    """Break a small project, heal it and publish the fix to a bare repository: no key, no daemon, no network."""
+    from selfheal_ci.commands.demo import run_demo
+
+    _leave(ctx, run_demo(environ=os.environ, engine=engine))
+
+
+@main.command(cls=Command)
+@click.pass_context
+def doctor(ctx: click.Context, /) -> None:
+    """What this machine can do, by trying; what to install next."""
+    from selfheal_ci.commands.doctor import run_doctor
+
+    _leave(ctx, run_doctor(environ=os.environ))
+
+
+@main.command(cls=Command)
+@click.argument("name", type=click.Choice(["heal", "config", "publish"]), default="heal")
+def schema(name: str) -> None:
+    """The JSON Schema of heal.json, of the configuration, or of publish.json."""
+    from selfheal_ci.commands.schema import schema_text
+
+    click.echo(schema_text(name))
+
+
+def _saying(ctx: click.Context, *, as_json: bool) -> dict[str, Any]:
+    from selfheal_ci.observers.console import Verbosity
+    from selfheal_ci.wiring import Saying
+
+    loud = Verbosity.QUIET if ctx.obj["quiet"] else Verbosity.VERBOSE if ctx.obj["verbose"] else Verbosity.NORMAL
+    return {"saying": Saying(loud, as_json)}
+
+
+def _leave(ctx: click.Context, exit_code: int) -> None:
+    sys.stdout.flush()
+    ctx.exit(exit_code)

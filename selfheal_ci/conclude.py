@@ -1,0 +1,127 @@
+"""What a healing amounts to, as its parts come in: the diagnosis, the attempts, the time that ran out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from selfheal_ci.errors import SelfhealError
+from selfheal_ci.values import (
+    HEALABLE,
+    Attempt,
+    Case,
+    Climb,
+    Evidence,
+    Finding,
+    Healing,
+    Kind,
+    Lack,
+    Red,
+    Refused,
+    Shortfall,
+    Source,
+    Status,
+    Step,
+    Verified,
+    ids_of,
+)
+
+BY_KIND = dict.fromkeys(HEALABLE, Status.NOT_HEALED) | {
+    Kind.FLAKY: Status.FLAKY,
+    Kind.ENVIRONMENT: Status.ENVIRONMENT,
+    Kind.INFRASTRUCTURE: Status.ENVIRONMENT,
+    Kind.BASELINE: Status.ENVIRONMENT,
+}
+BY_LACK = {
+    Lack.KEY: Status.NOT_HEALED,
+    Lack.REFUSED_KEY: Status.ERROR,
+    Lack.MONEY: Status.OVER_BUDGET,
+    Lack.TIME: Status.OVER_BUDGET,
+    Lack.SERVICE: Status.ERROR,
+}
+
+
+def begin(source: Source, step: Step, *, known_red: bool) -> Healing:
+    """Before anything was run: fine, or flaky where the step is known to have failed."""
+    return Healing(Status.FLAKY if known_red else Status.HEALTHY, step, source)
+
+
+def failing(healing: Healing, red: Red) -> Healing:
+    """The step fails."""
+    return replace(healing, status=Status.NOT_HEALED, failures=red.failures)
+
+
+def diagnosed(healing: Healing, finding: Finding) -> Healing:
+    """We know why."""
+    evidence = replace(healing.evidence, reproduced=finding.reproduced)
+    return replace(healing, status=BY_KIND[finding.kind], finding=finding, evidence=evidence)
+
+
+def climbed(healing: Healing, case: Case, climb: Climb) -> Healing:
+    """The remedies were tried on one group of failures."""
+    earlier = len(healing.attempts)
+    numbered = (replace(attempt, number=earlier + attempt.number) for attempt in climb.attempts)
+    healing = replace(
+        healing,
+        attempts=(*healing.attempts, *numbered),
+        lacks=(*healing.lacks, *climb.lacks),
+        finding=climb.finding or healing.finding,
+        cost=sum((attempt.candidate.cost for attempt in climb.attempts), healing.cost),
+    )
+    last = climb.attempts[-1] if climb.attempts else None
+    if last and isinstance(last.verdict, Verified):
+        return replace(
+            healing,
+            changes=last.candidate.changes.over(healing.changes),
+            evidence=_both(healing.evidence, last.verdict.evidence),
+            labels=tuple(dict.fromkeys((*healing.labels, *last.candidate.labels))),
+        )
+    return replace(healing, open=(*healing.open, *sorted(case.targets)))
+
+
+def end(healing: Healing) -> Healing:
+    """The status, now that every group was tried."""
+    if healing.status is not Status.NOT_HEALED:
+        return healing
+    if healing.changes and not healing.open:
+        return replace(healing, status=Status.HEALED)
+    if healing.changes:
+        return healing  # a part of it: a partial patch for a person
+    works = next((attempt for attempt in healing.attempts if _works(attempt)), None)
+    if works:
+        return replace(healing, status=Status.REFUSED, changes=works.candidate.changes)
+    decisive = next((lack for lack in healing.lacks if BY_LACK[lack.lack] is not Status.NOT_HEALED), None)
+    return replace(healing, status=BY_LACK[decisive.lack]) if decisive else healing
+
+
+def lacking(healing: Healing) -> list[str]:
+    """What remedies had to do without, each thing once."""
+    return list(dict.fromkeys(lack.message for lack in healing.lacks))
+
+
+def out_of_time(healing: Healing, late: SelfhealError) -> Healing:
+    """The time for the whole healing is over."""
+    spent = replace(healing, lacks=(*healing.lacks, Shortfall(Lack.TIME, late.message)))
+    if spent.finding is None or spent.finding.kind in HEALABLE:
+        return replace(spent, status=Status.OVER_BUDGET)
+    return spent
+
+
+def healable(healing: Healing) -> frozenset[str]:
+    """The ids of the failures that a patch may heal."""
+    kinds = healing.finding.kinds if healing.finding else {}
+    return ids_of(failure for failure in healing.failures if kinds.get(failure.id) in HEALABLE)
+
+
+def _works(attempt: Attempt) -> bool:
+    return isinstance(attempt.verdict, Refused) and attempt.verdict.works
+
+
+def _both(first: Evidence, second: Evidence) -> Evidence:
+    return Evidence(
+        first.reproduced,
+        tuple(sorted({*first.red_to_green, *second.red_to_green})),
+        second.green_to_red,
+        second.missing,
+        min(first.repeats, second.repeats) if first.repeats else second.repeats,
+        tuple(dict.fromkeys((*first.not_checked, *second.not_checked))),
+    )

@@ -1,0 +1,295 @@
+"""Every option, once: its key in the configuration, its flag, its default. All else follows from here."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from selfheal_ci.errors import UsageError
+from selfheal_ci.values import Limits, Recipe, Step
+
+FILES = (".selfheal.toml", "pyproject.toml")
+LADDER = ("fixer", "model", "revert")
+Kind = Literal["text", "path", "number", "integer", "size", "names", "switch", "table", "choice"]
+HEAL, PUBLISH = "heal", "publish"
+
+
+@dataclass(frozen=True)
+class Option:
+    """How people can say one setting."""
+
+    field: str  # of Settings
+    kind: Kind
+    help: str
+    key: str | None = None  # in the configuration
+    flag: str | None = None
+    commands: tuple[str, ...] = (HEAL,)
+    choices: tuple[str, ...] = ()
+
+    @property
+    def variable(self) -> str | None:
+        """The environment variable, named after the flag."""
+        return "SELFHEAL_" + self.flag.removeprefix("--").replace("-", "_").upper() if self.flag else None
+
+
+def _option(default: Any, kind: Kind, text: str, **more: Any) -> Any:
+    return field(default=default, metadata={"kind": kind, "help": text, **more})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What was asked for, from flags, environment, configuration and defaults, in this order."""
+
+    source: str = _option(".", "path", "checkout of the project", flag="--source", commands=(HEAL, PUBLISH))
+    config: str | None = _option(None, "path", "configuration file", flag="--config", commands=(HEAL, PUBLISH))
+    step: str | None = _option(None, "text", "step to heal; default: all, in order", flag="--step")
+    base: str | None = _option(None, "text", "revision on which the step was green", flag="--base")
+    failed: bool = _option(False, "switch", "the step is known to have failed", flag="--failed")
+    output: str = _option("selfheal-out", "path", "folder for the result", flag="--output")
+    engine: str = _option(
+        "auto", "choice", "where steps run", key="engine", flag="--engine", choices=("auto", "dagger", "local")
+    )
+    ladder: tuple[str, ...] = _option(LADDER, "names", "remedies, in order", key="ladder", flag="--ladder")
+    image: str = _option("python:3.11-slim", "text", "image the Dagger engine starts from", key="image")
+    setup: tuple[str, ...] = _option((), "names", "commands that prepare the tree, with network", key="setup")
+    setup_env: tuple[str, ...] = _option((), "names", "more variables for setup", key="setup-env")
+    max_minutes: float = _option(30.0, "number", "minutes for the whole healing", key="limits.minutes", flag="--max-minutes")
+    max_memory: str = _option("4g", "size", "memory for each run", key="limits.memory", flag="--max-memory")
+    max_processes: int = _option(512, "integer", "processes for each run", key="limits.processes", flag="--max-processes")
+    max_disk: str = _option("4g", "size", "what each run may write", key="limits.disk", flag="--max-disk")
+    max_output: str = _option("16m", "size", "what is kept of each run's output", key="limits.output", flag="--max-output")
+    concurrency: int = _option(
+        0, "integer", "runs side by side; 0: as many as there are cores", key="concurrency", flag="--concurrency"
+    )
+    model: str = _option("claude-sonnet-5-5", "text", "model to ask, or scripted:FILE", key="model.name", flag="--model")
+    no_model: bool = _option(False, "switch", "ask no model", flag="--no-model")
+    escalate_to: str = _option("claude-opus-5-5", "text", "model of the third attempt", key="model.escalate-to")
+    max_attempts: int = _option(3, "integer", "attempts of the model", key="model.max-attempts", flag="--max-attempts")
+    max_cost_usd: float = _option(1.0, "number", "dollars for the model", key="model.max-cost-usd", flag="--max-cost-usd")
+    effort: str | None = _option(None, "text", "effort asked of the model", key="model.effort")
+    prices: Mapping[str, Sequence[float]] = _option(None, "table", "USD per million tokens", key="model.prices")
+    never_send: tuple[str, ...] = _option((), "names", "globs that no prompt may quote", key="model.never-send")
+    protected: tuple[str, ...] = _option(
+        (), "names", "more globs that no fix may touch", key="policy.protected", commands=(HEAL, PUBLISH)
+    )
+    max_files: int = _option(10, "integer", "files a fix may change", key="policy.max-files", commands=(HEAL, PUBLISH))
+    max_lines: int = _option(400, "integer", "lines a fix may change", key="policy.max-lines", commands=(HEAL, PUBLISH))
+    forge: str = _option(
+        "git", "choice", "where the fix goes", key="publish.forge", flag="--forge", choices=("git",), commands=(PUBLISH,)
+    )
+    remote: str = _option(
+        "origin", "text", "remote that gets the branch", key="publish.remote", flag="--remote", commands=(PUBLISH,)
+    )
+    target: str | None = _option(
+        None, "text", "branch that the fix is for; default: the failing one", key="publish.target", flag="--target",
+        commands=(PUBLISH,),
+    )  # fmt: skip
+    branch_prefix: str = _option(
+        "selfheal/", "text", "how fix branches begin", key="publish.branch-prefix", commands=(PUBLISH,)
+    )
+
+
+OPTIONS = tuple(Option(field.name, **field.metadata) for field in dataclasses.fields(Settings))
+STEP_KEYS: Mapping[str, Kind] = {
+    "run": "text", "build": "names", "reports": "names", "fix": "names", "timeout-minutes": "number", "network": "switch",
+}  # fmt: skip
+PACKAGE_PREFIXES = ("PIP_", "UV_INDEX", "UV_DEFAULT_INDEX", "NPM_CONFIG_REGISTRY", "GOPROXY", "GOSUMDB", "GONOSUMDB")
+PACKAGE_VARIABLES = frozenset({
+    "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE",
+    "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "CARGO_HTTP_CAINFO", "GIT_SSL_CAINFO",
+})  # fmt: skip
+SIZES = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """Settings and steps, checked."""
+
+    settings: Settings
+    steps: tuple[Step, ...]
+    origin: str  # the file it came from, or "no configuration"
+
+
+def load(texts: Mapping[str, bytes], asked: Mapping[str, Any], *, where: str = "") -> Configuration:
+    """Read the configuration among these files, and lay what was asked for over it.
+
+    `texts` maps file names to bytes (see FILES; any one name for --config); `asked` maps fields of Settings to values, None
+    where nothing was said. Raises UsageError that names the key and the file.
+    """
+    found = {name: table for name, data in texts.items() if (table := _table(name, data)) is not None}
+    if len(found) > 1:
+        raise UsageError("both .selfheal.toml and [tool.selfheal] in pyproject.toml configure selfheal", hint="keep one")
+    name, table = next(iter(found.items()), ("no configuration", {}))
+    values = _values(table, f"{where}{name}")
+    steps = tuple(_step(key, step, f"{where}{name}") for key, step in table.get("steps", {}).items())
+    said = {key: value for key, value in asked.items() if value is not None and value != ()}
+    settings = Settings(**{**values, **said})
+    for size in (settings.max_memory, settings.max_disk, settings.max_output):
+        size_of(size)
+    return Configuration(settings, steps, f"{where}{name}")
+
+
+def limits(settings: Settings) -> Limits:
+    """The limits of each run, in bytes."""
+    return Limits(
+        memory=size_of(settings.max_memory),
+        processes=settings.max_processes,
+        disk=size_of(settings.max_disk),
+        output=size_of(settings.max_output),
+    )
+
+
+def recipe(settings: Settings, environ: Mapping[str, str], build_files: frozenset[str]) -> Recipe:
+    """How the tree is prepared; setup gets the variables that say where packages come from."""
+    passed = {name: _without_login(value) for name, value in environ.items() if _names_packages(name)}
+    asked = {name: environ[name] for name in settings.setup_env if name in environ}
+    return Recipe(settings.setup, {**passed, **asked}, settings.image, build_files if settings.setup else frozenset())
+
+
+def usual_steps(paths: Sequence[str], environment: Sequence[str]) -> tuple[Step, ...]:
+    """The usual commands of the languages found, where there is no configuration."""
+    python = any(re.fullmatch(r"(.*/)?(test_[^/]*|[^/]*_test)\.py", path) for path in paths)
+    if not python:
+        return ()
+    own = next((name for name in (".venv", "venv") if name in environment), None)
+    return (Step("tests", f"{own}/bin/python -m pytest" if own else "python -m pytest"),)
+
+
+def size_of(text: str) -> int:
+    """Bytes of "4g", "512m", "16k" or a plain number."""
+    match = re.fullmatch(r"(\d+)([kmg]?)b?", str(text).strip().lower())
+    if not match:
+        raise UsageError(f"{text!r} is no size", hint="write it like 512m or 4g")
+    return int(match[1]) * SIZES[match[2]]
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of the configuration."""
+    step = {"type": "object", "required": ["run"], "additionalProperties": False}
+    step["properties"] = {key: _json_type(kind) for key, kind in STEP_KEYS.items()}
+    root: dict[str, Any] = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "selfheal-ci configuration",
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {"steps": {"type": "object", "additionalProperties": step}},
+    }
+    for option in OPTIONS:
+        if option.key:
+            *sections, key = option.key.split(".")
+            place = root
+            for section in sections:
+                place = place["properties"].setdefault(
+                    section, {"type": "object", "additionalProperties": False, "properties": {}}
+                )
+            place["properties"][key] = _json_type(option.kind, option.choices) | {"description": option.help}
+    return root
+
+
+def _table(name: str, data: bytes) -> dict[str, Any] | None:
+    try:
+        parsed = tomllib.loads(data.decode())
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{name} is no TOML: {error}", hint="mend the file, or name another with --config") from error
+    if Path(name).name != "pyproject.toml":
+        return parsed
+    found = parsed.get("tool", {}).get("selfheal")
+    return found if isinstance(found, dict) else None
+
+
+def _values(table: Mapping[str, Any], origin: str) -> dict[str, Any]:
+    by_key = {option.key: option for option in OPTIONS if option.key}
+    values: dict[str, Any] = {}
+    for key, value in _flat(table, {key.rpartition(".")[0] for key in by_key} - {""}):
+        if key not in by_key:
+            raise UsageError(f"unknown key `{key}` in {origin}", hint=did_you_mean(key, [*by_key, "steps"]))
+        option = by_key[key]
+        values[option.field] = _checked(value, option.kind, key, origin, option.choices)
+    return values
+
+
+def _flat(table: Mapping[str, Any], sections: set[str]) -> list[tuple[str, Any]]:
+    pairs: list[tuple[str, Any]] = []
+    for key, value in table.items():
+        if key in sections and isinstance(value, dict):
+            pairs += [(f"{key}.{inner}", item) for inner, item in value.items()]
+        elif key != "steps":
+            pairs.append((key, value))
+    return pairs
+
+
+def _step(name: str, table: Any, origin: str) -> Step:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
+        raise UsageError(f"step name {name!r} in {origin}", hint="use letters, digits, dots, dashes and underscores")
+    if not isinstance(table, dict) or "run" not in table:
+        raise UsageError(f"steps.{name} in {origin} has no `run`", hint='write run = "the command"')
+    for key in table:
+        if key == "services":
+            raise UsageError(f"steps.{name}.services in {origin} is not available yet", hint="run the service in the step")
+        if key not in STEP_KEYS:
+            raise UsageError(f"unknown key `steps.{name}.{key}` in {origin}", hint=did_you_mean(key, STEP_KEYS))
+    checked = {key: _checked(value, STEP_KEYS[key], f"steps.{name}.{key}", origin) for key, value in table.items()}
+    minutes = checked.pop("timeout-minutes", 15)
+    return Step(name, timeout=minutes * 60, **checked)
+
+
+def _checked(value: Any, kind: Kind, key: str, origin: str, choices: Sequence[str] = ()) -> Any:
+    """The value as a field wants it. Raises UsageError that names the key."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    fits = {
+        "text": isinstance(value, str),
+        "path": isinstance(value, str),
+        "size": isinstance(value, str | int) and not isinstance(value, bool),
+        "choice": value in choices,
+        "number": number and value > 0,
+        "integer": number and isinstance(value, int) and value >= 0,
+        "switch": isinstance(value, bool),
+        "names": isinstance(value, list) and all(isinstance(item, str) for item in value),
+        "table": isinstance(value, dict),
+    }
+    if not fits[kind]:
+        wanted = f"one of {', '.join(choices)}" if choices else WANTED[kind]
+        raise UsageError(f"`{key}` in {origin} is {value!r}", hint=f"it wants {wanted}")
+    return tuple(value) if kind == "names" else str(value) if kind == "size" else value
+
+
+WANTED: Mapping[Kind, str] = {
+    "text": "a string", "path": "a path", "size": 'a size such as "4g"', "choice": "a name", "number": "a number above 0",
+    "integer": "a whole number", "switch": "true or false", "names": "a list of strings", "table": "a table",
+}  # fmt: skip
+assert set(WANTED) == set(get_args(Kind))  # noqa: S101
+
+
+def did_you_mean(word: str, known: Sequence[str] | Mapping[str, object]) -> str:
+    """A hint with the nearest known words, or all of them."""
+    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    return f"did you mean `{near[0]}`?" if near else f"known are: {', '.join(sorted(known))}"
+
+
+def _json_type(kind: Kind, choices: Sequence[str] = ()) -> dict[str, Any]:
+    types: dict[Kind, dict[str, Any]] = {
+        "number": {"type": "number", "exclusiveMinimum": 0},
+        "integer": {"type": "integer", "minimum": 0},
+        "switch": {"type": "boolean"},
+        "names": {"type": "array", "items": {"type": "string"}},
+        "table": {"type": "object"},
+        "size": {"type": ["string", "integer"]},
+        "choice": {"enum": list(choices)},
+    }
+    return types.get(kind, {"type": "string"})
+
+
+def _names_packages(name: str) -> bool:
+    """Whether a variable says where packages come from, or how to get there."""
+    return name.upper().startswith(PACKAGE_PREFIXES) or name.upper() in PACKAGE_VARIABLES
+
+
+def _without_login(value: str) -> str:
+    """An address without the name and password in it."""
+    return re.sub(r"(?<=://)[^/@\s]*@", "", value)

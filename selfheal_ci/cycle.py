@@ -1,0 +1,65 @@
+"""The whole story of a healing: run the step, find out why it fails, try remedies, keep what is proven."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+from selfheal_ci import conclude
+from selfheal_ci.diagnose import cases, explain, look, upon
+from selfheal_ci.errors import OutOfTimeError
+from selfheal_ci.events import Diagnosed, Judged, Warned
+from selfheal_ci.lab import Lab
+from selfheal_ci.ports import History, Observer, Remedy
+from selfheal_ci.remedies import Tries
+from selfheal_ci.values import Attempt, Candidate, Case, Climb, Finding, Healing, Shortfall, Source, Verdict, Verified
+
+Judge = Callable[[Candidate, Case, Lab, Sequence[Attempt]], Verdict]
+
+
+def heal(
+    source: Source, lab: Lab, history: History, ladder: Sequence[Remedy], judge: Judge, tell: Observer, *, known_red: bool
+) -> Healing:
+    """Find out why the step fails, and heal what can be healed. What the code under repair does is never an error."""
+    healing = conclude.begin(source, lab.step, known_red=known_red)
+    try:
+        red = look(lab)
+        if red is None:
+            return healing
+        healing = conclude.failing(healing, red)
+        finding = explain(red, source, lab, history)
+        tell(Diagnosed(finding))
+        healing = conclude.diagnosed(healing, finding)
+        for group in cases(red, finding, source, lab):
+            if placed := upon(healing.changes, group, lab):
+                case, here = placed
+                healing = conclude.climbed(healing, case, climb(ladder, case, here, judge, tell))
+        for message in conclude.lacking(healing):
+            tell(Warned(message))
+        return conclude.end(healing)
+    except OutOfTimeError as late:
+        return conclude.out_of_time(healing, late)
+
+
+def climb(ladder: Sequence[Remedy], case: Case, lab: Lab, judge: Judge, tell: Observer) -> Climb:
+    """Ask one remedy after the other for candidates until the judge verifies one."""
+    attempts: list[Attempt] = []
+    lacks: list[Shortfall] = []
+    for remedy in ladder:
+        tries = Tries(remedy.candidates(case, lab))
+        for candidate in tries:
+            runs, began = lab.meter.runs, time.monotonic()
+            verdict = judge(candidate, case, lab, attempts)
+            attempts.append(Attempt(len(attempts) + 1, candidate, verdict, lab.meter.runs - runs, time.monotonic() - began))
+            tell(Judged(attempts[-1]))
+            if isinstance(verdict, Verified):
+                return Climb(tuple(attempts), lacks=tuple(lacks))
+            tries.answer(verdict)
+        match tries.end:
+            case Finding() as finding:
+                return Climb(tuple(attempts), finding=finding, lacks=tuple(lacks))
+            case Shortfall() as lack:
+                lacks.append(lack)
+            case None:
+                pass
+    return Climb(tuple(attempts), lacks=tuple(lacks))

@@ -1,0 +1,104 @@
+"""What a run says about its step: green, red, or nothing that can be relied on."""
+
+from __future__ import annotations
+
+import re
+import signal
+
+from selfheal_ci.detect.fingerprint import fingerprint
+from selfheal_ci.detect.frames import Frame, frames
+from selfheal_ci.detect.junit import Outcome, ReportCase, Reports, clip
+from selfheal_ci.detect.output import MESSAGE, step_failure, step_id
+from selfheal_ci.values import Failure, Green, Red, Result, Run, Step, Stop, Unclear
+
+_TYPE = re.compile(r"[A-Za-z_][\w.]{0,200}")
+_RAISED = re.compile(r"(?:[A-Za-z_]\w{0,100}\.){0,20}[A-Z]\w{0,100}(?:: |(?<=Error)$|(?<=Exception)$)")
+_LAST = re.compile(r"^[^\s:][^:\n]{0,1000}:\d{1,9}: ([A-Za-z_][\w.]{0,200})$", re.MULTILINE)
+_TOLD = re.compile(r"^E   (?! )(.{1,2000})$", re.MULTILINE)  # what pytest's trace says, without what explains it
+_PHASE = re.compile(r'failed on (?:setup|teardown) with "(.{0,4000})', re.DOTALL)
+_SIGNALS = 128  # a shell's exit code for a command that a signal ended: this and the signal's number
+
+
+def result(run: Run, step: Step, reports: Reports, *, expected: bool = False, why: str = "") -> Result:
+    """Green only when the exit code and every report agree; `expected`: a report is to have passing tests.
+
+    `why` says what the exit code means, where the tool is known and no case tells.
+    """
+    if run.stop is not Stop.EXITED:
+        return Unclear(run, _gave_out(run))
+    passed = _passed(reports)
+    if failures := tuple(_failure(case, reports.root) for case in reports.cases if case.outcome.failing):
+        return Red(run, passed, failures)
+    if run.exit_code == 0 and not reports.broken and (passed or not expected):
+        return Green(run, passed | {step_id(step)})
+    return Red(run, passed, (step_failure(step, run, why or _why(run, reports, expected=expected), root=reports.root),))
+
+
+def _gave_out(run: Run) -> str:
+    match run.stop:
+        case Stop.TIMEOUT:
+            return f"timeout after {run.seconds:.0f} s"
+        case Stop.MEMORY:
+            return "it used more memory than it may"
+        case Stop.DISK:
+            return "it wrote more than it may"
+        case Stop.KILLED | Stop.EXITED:
+            return "it was killed"
+
+
+def _why(run: Run, reports: Reports, *, expected: bool) -> str:
+    """What is wrong when no single case fails."""
+    code = run.exit_code or 0
+    if reports.broken and code == 0:
+        return f"a report cannot be read ({reports.broken})"
+    if code == 0 and expected:
+        return "every test was skipped" if reports.cases else "no test was reported"
+    if code > _SIGNALS and code - _SIGNALS in set(signal.Signals):
+        return f"exit code {code} ({signal.Signals(code - _SIGNALS).name})"
+    return f"exit code {code}" + (" though no test failed" if reports.cases else "")
+
+
+def _passed(reports: Reports) -> frozenset[str]:
+    """The tests that passed, and the files of which one did and that could be read."""
+    passed = {case.id for case in reports.cases if case.outcome is Outcome.PASSED}
+    failing = {case.id for case in reports.cases if case.outcome.failing}
+    files = {id_.partition("::")[0] for id_ in passed if "::" in id_}
+    return frozenset(passed | (files - failing))
+
+
+def _failure(case: ReportCase, root: str) -> Failure:
+    way = frames(case.text, root, case.folder)
+    message = _message(case)
+    type_ = case.type if _TYPE.fullmatch(case.type) else _type(case.text, message)
+    place = way[-1] if way else Frame(case.path or "", case.line or 0, "")
+    return Failure(
+        id=case.id,
+        fingerprint=fingerprint(type_, message, way, path=case.path or case.id),
+        message=message.partition("\n")[0][:MESSAGE],
+        path=place.path or None,
+        line=place.line or None,
+        type=type_,
+        text=clip(f"{case.text}\n\n{case.output}" if case.output.strip() else case.text),
+    )
+
+
+def _message(case: ReportCase) -> str:
+    """What the test said; for pytest's own words about its phases, what the trace says."""
+    phase = _PHASE.match(case.message)
+    said = (phase[1].removesuffix('"') if phase else case.message).strip()
+    if said and said != "collection failure":
+        return said
+    told = _TOLD.findall(case.text)
+    raised = [line for line in told if _RAISED.match(line)]
+    lines = raised[-1:] or told[:1] or [line for line in case.text.splitlines() if line.strip()][-1:]
+    return lines[0].strip() if lines else said or case.outcome.value
+
+
+def _type(text: str, message: str) -> str:
+    """The exception's type, from the end of pytest's trace or the beginning of the message."""
+    if last := _LAST.findall(text):
+        return str(last[-1])
+    if message.startswith("assert "):
+        return "AssertionError"
+    raised = _RAISED.match(message)
+    return raised[0].rstrip(": ") if raised else ""

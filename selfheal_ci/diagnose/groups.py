@@ -1,0 +1,56 @@
+"""What is to be healed, group by group: failures with the same fingerprint have one cause."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from selfheal_ci.detect import step_failure
+from selfheal_ci.lab import Lab
+from selfheal_ci.values import HEALABLE, Case, Changes, Failure, Finding, Green, Kind, Red, Source, Unclear
+
+
+def look(lab: Lab) -> Red | None:
+    """Run the step; None when it is fine. A machine that gave out is a failure until the green revision says otherwise."""
+    match lab.run_step(fresh=True):
+        case Green():
+            return None
+        case Red() as red:
+            return red
+        case Unclear(run, why):
+            return Red(run, frozenset(), (step_failure(lab.step, run, why),))
+
+
+def cases(red: Red, finding: Finding, source: Source, lab: Lab) -> Iterator[Case]:
+    """One case for each fingerprint, in the order in which the failures appear."""
+    groups: dict[str, list[Failure]] = {}
+    for failure in red.failures:
+        if finding.kinds.get(failure.id) in HEALABLE:
+            groups.setdefault(failure.fingerprint, []).append(failure)
+    for group in groups.values():
+        yield Case(
+            source.tree,
+            lab.step,
+            tuple(group),
+            finding,
+            hunks=finding.hunks,
+            before=red,
+            green_passed=finding.green_passed,
+            on_default_branch=source.on_default_branch,
+        )
+
+
+def upon(healed: Changes, case: Case, lab: Lab) -> tuple[Case, Lab] | None:
+    """The case and the lab on top of what heals the groups before it; None when that heals this one as well."""
+    kinds = {case.finding.kinds.get(failure.id) for failure in case.failures}
+    here = lab.whole_only() if Kind.ORDER_DEPENDENT in kinds else lab
+    if not healed:
+        return case, here
+    here = here.with_changes(healed)
+    match here.run_step():
+        case Green():
+            return None
+        case Red() as left:
+            return None if case.targets <= left.passed else (replace(case, verified=healed, before=left), here)
+        case Unclear():
+            return replace(case, verified=healed), here

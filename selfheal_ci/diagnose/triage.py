@@ -1,0 +1,170 @@
+"""Tells flaky, environment and real failures apart, by rerunning and by comparing with the green revision."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+
+from selfheal_ci.errors import UsageError
+from selfheal_ci.lab import Lab
+from selfheal_ci.ports import History
+from selfheal_ci.values import Finding, Kind, Red, Result, Source, Stop, Tree, Unclear
+
+RERUNS = 10
+RERUN_SECONDS = 60.0
+STEPS_BACK = (1, 2, 4, 8, 16, 32)
+ORDER = (
+    Kind.REGRESSION,
+    Kind.NEW_FAILURE,
+    Kind.ORDER_DEPENDENT,
+    Kind.EXPECTATION_CHANGED,
+    Kind.ENVIRONMENT,
+    Kind.INFRASTRUCTURE,
+    Kind.FLAKY,
+    Kind.BASELINE,
+)
+
+
+@dataclass(frozen=True)
+class Green:
+    """The revision on which something that fails here passes."""
+
+    revision: str
+    tree: Tree
+    passed: frozenset[str]
+    failing: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Triage:
+    """What each failure is, and the green revision where there is one."""
+
+    finding: Finding
+    green: Green | None
+
+
+def triage(red: Red, source: Source, lab: Lab, history: History) -> Triage:
+    """Decide the kind of every failure by runs alone."""
+    flaky, order, reruns = steadiness(red, lab)
+    steady = red.ids - flaky
+    kinds = dict.fromkeys(flaky, Kind.FLAKY)
+    green = None
+    if steady:
+        probe = lab.whole_only() if order else lab
+        green = find_green(steady, source, probe, history)
+        attested = source.base is not None and source.base.attested
+        gave_out = red.run.stop is not Stop.EXITED
+        kinds |= compare(steady, green, order=order, attested=attested, gave_out=gave_out)
+        green = green if green and green.passed & steady else None
+    kind = next(kind for kind in ORDER if kind in kinds.values())
+    summary = describe(kind, kinds, green)
+    passed = _passed_on_green(red, green, lab)
+    return Triage(Finding(kind, summary, kinds, 1 + reruns, green_passed=passed), green)
+
+
+def steadiness(red: Red, lab: Lab) -> tuple[frozenset[str], frozenset[str], int]:
+    """Which failures are flaky, which depend on the order of tests, and how often they were run again."""
+    began = time.monotonic()
+    passes: dict[str, int] = dict.fromkeys(red.ids, 0)
+    runs = 0
+    while runs < RERUNS and (runs < 2 or time.monotonic() - began < RERUN_SECONDS):  # noqa: PLR2004  two at least
+        results = lab.rerun(red.ids, min(lab.sandbox.concurrency, RERUNS - runs))
+        runs += len(results)
+        for result in results:
+            for id_ in _passed(result) & red.ids:
+                passes[id_] += 1
+        if all(passes.values()):
+            break
+    sometimes = frozenset(id_ for id_, count in passes.items() if count > 0)
+    if not sometimes:
+        return frozenset(), frozenset(), runs
+    again = lab.run_step(fresh=True)
+    failing = again.ids if isinstance(again, Red) else frozenset[str]()
+    order = frozenset(id_ for id_ in sometimes if passes[id_] == runs and id_ in failing)
+    return sometimes - order, order, runs
+
+
+def find_green(ids: Collection[str], source: Source, lab: Lab, history: History) -> Green | None:
+    """Run the failing tests on the green revision; a guess is stepped back until one of them passes."""
+    if source.base is None:
+        return None
+    first = None
+    for revision, tree in _revisions(source, history):
+        result = lab.at(tree).run_tests(ids)
+        seen = Green(revision, tree, _passed(result), _failing(result, ids))
+        if seen.passed & frozenset(ids):
+            return seen
+        first = first or seen
+        if source.base.attested or not seen.failing:
+            break
+    return first
+
+
+def compare(
+    steady: Collection[str], green: Green | None, *, order: Collection[str], attested: bool, gave_out: bool
+) -> Mapping[str, Kind]:
+    """What each steady failure is, seen from the green revision; `gave_out`: the machine stopped the run, not the step."""
+    if green is None:
+        return dict.fromkeys(steady, Kind.INFRASTRUCTURE if gave_out else Kind.NEW_FAILURE)
+    some_pass = bool(green.passed & frozenset(steady))
+    same = Kind.BASELINE if some_pass else Kind.ENVIRONMENT if attested else Kind.NEW_FAILURE
+    kinds = {}
+    for id_ in steady:
+        if id_ in green.passed:
+            kinds[id_] = Kind.ORDER_DEPENDENT if id_ in order else Kind.REGRESSION
+        elif id_ in green.failing:
+            kinds[id_] = Kind.INFRASTRUCTURE if gave_out and not some_pass else same
+        else:
+            kinds[id_] = Kind.NEW_FAILURE
+    return kinds
+
+
+def describe(kind: Kind, kinds: Mapping[str, Kind], green: Green | None) -> str:
+    """The diagnosis in one sentence."""
+    count = sum(1 for found in kinds.values() if found is kind)
+    these = f"{count} failure{'s' * (count != 1)}"
+    at = f"on {green.revision[:12]}" if green else "on the green revision"
+    words = {
+        Kind.REGRESSION: f"{these} here, green {at}: a change in between broke it",
+        Kind.NEW_FAILURE: f"{these} for which no earlier revision is known to be green",
+        Kind.ORDER_DEPENDENT: f"{these} in the whole step, none when run alone: it depends on the order of the tests",
+        Kind.EXPECTATION_CHANGED: f"{these}, because the test expects something else than before",
+        Kind.FLAKY: f"{these} that pass when run again, unchanged: flaky",
+        Kind.ENVIRONMENT: f"{these} here and on the green revision alike: the environment, not the code",
+        Kind.INFRASTRUCTURE: "the machine gave out before the step could tell",
+        Kind.BASELINE: f"{these} here and {at} alike",
+    }
+    return words[kind]
+
+
+def _revisions(source: Source, history: History) -> Iterator[tuple[str, Tree]]:
+    assert source.base is not None  # noqa: S101  find_green looked
+    base = source.base.commit
+    yield base, history.tree(base)
+    for back in STEPS_BACK:
+        try:
+            yield f"{base}~{back}", history.tree(f"{base}~{back}")
+        except UsageError:  # the history ends here
+            return
+
+
+def _passed(result: Result) -> frozenset[str]:
+    return frozenset() if isinstance(result, Unclear) else result.passed
+
+
+def _failing(result: Result, ids: Collection[str]) -> frozenset[str]:
+    match result:
+        case Red():
+            return result.ids
+        case Unclear():
+            return frozenset(ids)
+        case _:
+            return frozenset()
+
+
+def _passed_on_green(red: Red, green: Green | None, lab: Lab) -> frozenset[str]:
+    """What must pass besides: where the failing tree could not run everything, green tells what there is."""
+    if green is None or all("::" in id_ for id_ in red.ids):
+        return frozenset()
+    return _passed(lab.at(green.tree).run_step()) - red.passed

@@ -1,0 +1,3 @@
+"""Where steps run."""
+
+from __future__ import annotations

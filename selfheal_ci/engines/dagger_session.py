@@ -1,0 +1,237 @@
+"""A session with a Dagger engine: opened, asked and closed, each within a bounded time."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import shutil
+import subprocess
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from concurrent.futures import Future, wait
+from contextlib import AsyncExitStack, ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Thread
+from typing import IO, TYPE_CHECKING, TypeVar
+
+from selfheal_ci import shell
+from selfheal_ci.errors import EngineError
+
+if TYPE_CHECKING:
+    import dagger
+
+T = TypeVar("T")
+
+OLDEST = (0, 21)
+CLOSING = 10.0  # seconds for the command line tool to take its leave
+NO_ENGINE = "start Docker or name an engine in _EXPERIMENTAL_DAGGER_RUNNER_HOST; or use --engine local"
+LOST = "run again; `selfheal doctor` tells which engine would be taken"
+# The tool reaches containers for us, never a model or a forge.
+SECRETS = frozenset({"ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "SELFHEAL_TOKEN", "GITHUB_TOKEN", "GITLAB_TOKEN"})
+
+
+@dataclass(frozen=True)
+class Given:
+    """A client that is connected already and the event loop it lives on, as inside a Dagger module."""
+
+    client: dagger.Client
+    loop: asyncio.AbstractEventLoop
+    workdir: Path | None = None  # the module's scratch folder: all it may upload from
+
+
+@dataclass(frozen=True)
+class Session:
+    """An engine that answers."""
+
+    client: dagger.Client
+    loop: asyncio.AbstractEventLoop
+    workdir: Path | None = None
+
+    def folder(self, path: Path) -> dagger.Directory:
+        """A folder of this machine, as the engine sees it; never one it saw earlier at the same path."""
+        if self.workdir is None:
+            return self.client.host().directory(str(path), no_cache=True)
+        return self.client.current_module().workdir(path.relative_to(self.workdir).as_posix())
+
+    def ask(self, question: Callable[[], Awaitable[T]], *, within: float) -> T:
+        """Ask from any thread. A question that is not waited for any more is withdrawn, and what it runs is stopped.
+
+        Raises dagger.ExecError when a command failed, EngineError when the engine broke or took too long.
+        """
+        return _wait(asyncio.run_coroutine_threadsafe(_translated(question), self.loop), within)
+
+
+@contextmanager
+def open_session(
+    environ: Mapping[str, str], *, patience: float, log: Callable[[str], None], given: Given | None = None
+) -> Iterator[Session]:
+    """Connect to the engine that is given, named or can be started, and leave nothing behind. Raises EngineError."""
+    if given is not None:
+        yield Session(given.client, given.loop, given.workdir)
+        return
+    with ExitStack() as stack:
+        loop = stack.enter_context(_running_loop())
+        port, token = _session_of(environ) or stack.enter_context(_served(environ, patience, log, loop))
+        client = stack.enter_context(_connected(port, token, patience, loop))
+        yield Session(client, loop)
+
+
+def _session_of(environ: Mapping[str, str]) -> tuple[int, str] | None:
+    """The session that `dagger run` and `dagger call` give to what they start."""
+    port = environ.get("DAGGER_SESSION_PORT")
+    if not port:
+        return None
+    token = environ.get("DAGGER_SESSION_TOKEN")
+    if not token or not port.isdigit():
+        raise EngineError(
+            "DAGGER_SESSION_PORT names no session",
+            hint="unset it, or start selfheal by `dagger run`, which sets DAGGER_SESSION_TOKEN too",
+        )
+    return int(port), token
+
+
+@contextmanager
+def _running_loop() -> Iterator[asyncio.AbstractEventLoop]:
+    loop = asyncio.new_event_loop()
+    thread = Thread(target=loop.run_forever, name="dagger", daemon=True)
+    thread.start()
+    try:
+        yield loop
+    finally:
+        asyncio.run_coroutine_threadsafe(_cancel_the_rest(), loop).result(CLOSING)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(CLOSING)
+        loop.close()
+
+
+async def _cancel_the_rest() -> None:
+    rest = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in rest:
+        task.cancel()
+    await asyncio.wait(rest, timeout=CLOSING / 2) if rest else None
+
+
+@contextmanager
+def _connected(port: int, token: str, patience: float, loop: asyncio.AbstractEventLoop) -> Iterator[dagger.Client]:
+    import dagger  # noqa: PLC0415  it takes a second
+    from dagger.client._config import ConnectConfig  # noqa: PLC0415
+    from dagger.client._session import ConnectParams, SingleConnection  # noqa: PLC0415
+
+    # The parts of dagger.Connection, which would start the command line tool itself and wait for it without end.
+    # retry=None: a lost engine is told at once, instead of after 15 s by an exception of another library.
+    config = ConnectConfig(retry=None, timeout=dagger.Timeout(None, connect=10.0))
+    connection = SingleConnection(ConnectParams(port=port, session_token=token), config)
+    client = dagger.Client.from_connection(connection)
+    session = Session(client, loop)
+    session.ask(connection.connect, within=patience)
+    try:
+        _check_version(session.ask(client.version, within=patience))
+        yield client
+    finally:
+        wait([asyncio.run_coroutine_threadsafe(connection.close(), loop)], CLOSING)
+
+
+def _check_version(version: str) -> None:
+    found = re.match(r"v?(\d+)\.(\d+)", version)
+    if found and (int(found[1]), int(found[2])) < OLDEST:
+        raise EngineError(
+            f"the Dagger engine is {version}, older than 0.21", hint="update Dagger, or unset what names this engine"
+        )
+
+
+@contextmanager
+def _served(
+    environ: Mapping[str, str], patience: float, log: Callable[[str], None], loop: asyncio.AbstractEventLoop
+) -> Iterator[tuple[int, str]]:
+    """Start `dagger session`, which provides the engine and serves it until its standard input ends."""
+    program = environ.get("_EXPERIMENTAL_DAGGER_CLI_BIN") or shutil.which("dagger", path=environ.get("PATH", ""))
+    argv = [program or _download(patience, loop), "session", "--label", "dagger.io/sdk.name:python"]
+    process = shell.serve(argv, env={name: value for name, value in environ.items() if name not in SECRETS})
+    last = deque[str](maxlen=40)
+    assert process.stdin and process.stdout and process.stderr  # noqa: PT018, S101  shell.serve pipes them
+    ear = Thread(target=_listen, args=(process.stderr, last, log), name="dagger-log", daemon=True)
+    ear.start()
+    try:
+        yield _first_line(process, process.stdout, last, ear, patience)
+        process.stdin.close()
+        process.wait(CLOSING)
+    except subprocess.TimeoutExpired:
+        log("dagger session did not end by itself and was killed")
+    finally:
+        if process.poll() is None:
+            shell.kill_group(process)
+        process.stdout.close()
+
+
+def _download(patience: float, loop: asyncio.AbstractEventLoop) -> str:
+    """The command line tool in the version of the installed client, from its cache or from Dagger's own site."""
+    import dagger  # noqa: PLC0415
+    from dagger.provisioning._engine import Engine  # noqa: PLC0415
+
+    async def find() -> str:
+        return await Engine(dagger.Config(), AsyncExitStack()).get_cli()
+
+    try:
+        return _wait(asyncio.run_coroutine_threadsafe(find(), loop), patience)
+    except dagger.ProvisionError as failed:
+        raise EngineError(str(failed), hint="install the `dagger` command line tool, or use --engine local") from failed
+
+
+def _listen(stream: IO[bytes], last: deque[str], log: Callable[[str], None]) -> None:
+    with stream:
+        for line in stream:
+            text = line.decode("utf-8", "replace").rstrip()
+            last.append(text)
+            log(text)
+
+
+def _first_line(
+    process: subprocess.Popen[bytes], stdout: IO[bytes], last: deque[str], ear: Thread, patience: float
+) -> tuple[int, str]:
+    """Where the tool serves: one line of JSON, which a tool that hangs never writes."""
+    line: Future[bytes] = Future()
+    Thread(target=lambda: line.set_result(stdout.readline()), name="dagger-first-line", daemon=True).start()
+    try:
+        said = json.loads(line.result(patience))
+        return int(said["port"]), str(said["session_token"])
+    except TimeoutError as late:
+        raise EngineError(f"`dagger session` did not answer within {patience:.0f} s", hint=NO_ENGINE) from late
+    except (ValueError, KeyError, TypeError) as broken:
+        shell.kill_group(process)
+        ear.join(1.0)
+        why = " ".join("\n".join(last).split())[-400:] or "it said nothing"
+        raise EngineError(f"`dagger session` gave no engine: {why}", hint=NO_ENGINE) from broken
+
+
+async def _translated(question: Callable[[], Awaitable[T]]) -> T:
+    """The answer; what goes wrong with the engine as an error of ours, what goes wrong with a command as it comes."""
+    import dagger  # noqa: PLC0415
+    from gql.transport.exceptions import TransportError  # noqa: PLC0415  the client lets some of them through
+
+    try:
+        return await question()
+    except dagger.ExecError:
+        raise
+    except dagger.QueryError as refused:
+        raise EngineError(f"the Dagger engine refused: {_short(refused)}", hint=LOST) from refused
+    except dagger.InvalidQueryError as unknown:
+        raise EngineError(
+            f"the Dagger engine does not know what we ask: {_short(unknown)}", hint="use an engine of 0.21"
+        ) from unknown
+    except (dagger.DaggerError, TransportError, OSError) as lost:
+        raise EngineError(f"the Dagger engine is gone: {_short(lost)}", hint=LOST) from lost
+
+
+def _wait(future: Future[T], within: float) -> T:
+    try:
+        return future.result(within)
+    except TimeoutError as late:
+        raise EngineError(f"the Dagger engine did not answer within {within:.0f} s", hint=LOST) from late
+    finally:
+        future.cancel()
+
+
+def _short(error: BaseException) -> str:
+    return " ".join(str(error).split())[:400] or type(error).__name__

@@ -1,0 +1,217 @@
+"""The engine of this machine: bubblewrap inside bubblewrap. No daemon, no root, no image."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import signal
+import subprocess
+import tarfile
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from selfheal_ci import shell
+from selfheal_ci.engines import host
+from selfheal_ci.engines.bubblewrap import FROZEN, Frozen, View, nested
+from selfheal_ci.engines.capture import Capture
+from selfheal_ci.engines.layer import write_layer
+from selfheal_ci.engines.memory import resident
+from selfheal_ci.engines.readback import Leftovers, read_leftovers
+from selfheal_ci.errors import EngineError, UsageError
+from selfheal_ci.values import NOTHING, Changes, Command, Limits, Output, Recipe, Run, Stop, Tree
+
+PACKING = 60.0  # seconds after the step's end to hand over what it left behind
+SETUP_TIMEOUT = 1800.0
+WEIGHING = 0.2  # seconds between two looks at the memory
+REMEDIES = (
+    ("uid map", "this system restricts user namespaces (Ubuntu 24.04 and later do): install the distribution's bubblewrap"
+     " with its AppArmor profile, or use --engine dagger"),
+    ("creating new namespace", "this container forbids user namespaces (the Docker default): use --engine dagger, or a"
+     " runner that allows them"),
+    ("mount proc", "this container hides /proc: use --engine dagger, or a runner that allows user namespaces"),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class LocalEngine:
+    """Runs steps on this machine's own tools, in namespaces. `export` writes a tree into a folder."""
+
+    export: Callable[[Tree, Path], None]
+    work: Path  # a folder of ours; everything below it is gone afterwards
+    limits: Limits
+    environ: Mapping[str, str]  # PATH, HOME and locale of the person or job that started us
+    concurrency: int = 2
+    name: str = "local"
+
+    @contextmanager
+    def prepare(self, tree: Tree, recipe: Recipe) -> Iterator[LocalSandbox]:
+        """See Engine. Raises EngineError with the remedy where this machine cannot isolate."""
+        state = Path(tempfile.mkdtemp(prefix="state-", dir=self.work))
+        try:
+            yield self._prepare(state, tree, recipe)
+        finally:
+            host.remove(state)
+
+    def _prepare(self, state: Path, tree: Tree, recipe: Recipe) -> LocalSandbox:
+        root = os.geteuid() == 0
+        uid = host.unused_uid() if root else os.geteuid()
+        for name in ("tree", "home", "mnt", "runs"):
+            (state / name).mkdir()
+            if root:
+                os.chown(state / name, uid, uid)
+        if root:  # the uid we drop to must reach what belongs to it
+            self.work.chmod(0o711)
+            state.chmod(0o711)
+        bubblewrap = host.install_bubblewrap(state / "bubblewrap")
+        if bubblewrap is None:
+            raise EngineError("there is no bubblewrap on this machine", hint="install bubblewrap, or use --engine dagger")
+        found = host.look(self.environ, tree=tree.root)
+        etc = {network: host.write_etc(state / f"etc-{network}", uid=uid, network=network) for network in (False, True)}
+        frozen = Frozen(state, tree.root, uid, bubblewrap, found, etc)
+        sandbox = LocalSandbox(frozen, tree, self.limits, self.concurrency, prepared=time.time())
+        sandbox.self_test()
+        self.export(tree, state / "tree")
+        if root:
+            host.give_to(uid, state / "tree")
+        for line in recipe.setup:
+            sandbox.set_up(line, recipe.setup_env)
+        return replace(sandbox, prepared=time.time())
+
+
+@dataclass(frozen=True)
+class LocalSandbox:
+    """A frozen tree and HOME; each run gets an overlay of its own over both."""
+
+    frozen: Frozen
+    tree: Tree
+    limits: Limits
+    concurrency: int
+    prepared: float  # seconds since the epoch; changes are newer
+
+    def self_test(self) -> None:
+        """Start the sandbox once. Raises EngineError with what stops it here and what to do."""
+        tried = self._launch(["true"], Command("true", timeout=20))
+        if tried.leftovers is None or tried.leftovers.exit_code != 0:
+            said = " ".join(tried.output.text.split()) or "it said nothing"
+            hint = next(
+                (remedy for words, remedy in REMEDIES if words in said), "use --engine dagger, or see `selfheal doctor`"
+            )
+            raise EngineError(f"the local sandbox does not start on this machine: {said[:400]}", hint=hint)
+
+    def set_up(self, line: str, env: Mapping[str, str]) -> None:
+        """Run one line of setup on the tree itself, with network. Raises UsageError when it fails."""
+        command = Command(line, timeout=SETUP_TIMEOUT, env=env, network=True)
+        tried = self._launch(["sh", "-c", line], command, View(lasting=True))
+        if tried.stop is not Stop.EXITED or tried.leftovers is None or tried.leftovers.exit_code != 0:
+            last = "\n  ".join(tried.output.text.strip().splitlines()[-15:])
+            code = tried.leftovers.exit_code if tried.leftovers else None
+            how = f"exit code {code}" if tried.stop is Stop.EXITED else tried.stop.value
+            raise UsageError(f"setup failed ({how}): {line}\n  {last}", hint="mend `setup` in the configuration")
+
+    def run(self, command: Command, changes: Changes = NOTHING) -> Run:
+        """See Sandbox."""
+        folder = Path(tempfile.mkdtemp(dir=self.frozen.state / "runs"))
+        try:
+            layer, support = folder / "layer" if changes else None, folder / "support"
+            support.mkdir()
+            if layer:
+                layer.mkdir()
+                write_layer(changes, layer, newer_than=self.prepared)
+            for name, data in command.support.items():
+                (support / name).write_bytes(data)
+            folder.chmod(0o711)
+            if os.geteuid() == 0:
+                host.give_to(self.frozen.uid, folder)
+            began = time.monotonic()
+            tried = self._launch(["sh", "-c", command.shell], command, View(layer, support), changes)
+            return tried.as_run(command, time.monotonic() - began)
+        finally:
+            host.remove(folder)
+
+    def _launch(self, argv: Sequence[str], command: Command, view: View = FROZEN, changes: Changes = NOTHING) -> Launched:
+        reading, writing = os.pipe()
+        line = nested(self.frozen, view, command, self.limits)
+        try:
+            process = shell.start([*line, *argv], env={"PATH": shell.PATH}, stdin=writing)
+        finally:
+            os.close(writing)
+        packing = threading.Event()
+        known = {path for path in self.tree.entries if changes.files.get(path, True)}
+        known |= {path for path, content in changes.files.items() if content}
+
+        def unpack() -> Leftovers:
+            archive.peek(1)
+            packing.set()
+            return read_leftovers(archive, known=known, globs=command.reports)
+
+        with ThreadPoolExecutor(max_workers=1) as pool, os.fdopen(reading, "rb") as archive:
+            leftovers = pool.submit(unpack)
+            capture = Capture(self.limits.output)
+            stop = _follow(process, capture, packing, timeout=command.timeout, memory=self.limits.memory)
+            return Launched(stop, capture.output, _leftovers(leftovers))
+
+
+@dataclass(frozen=True)
+class Launched:
+    """One start of the sandbox, as it ended. leftovers None: it did not come far enough to hand anything over."""
+
+    stop: Stop
+    output: Output
+    leftovers: Leftovers | None
+
+    def as_run(self, command: Command, seconds: float) -> Run:
+        """The Run it was. Raises EngineError when the sandbox broke rather than the command."""
+        left = self.leftovers
+        if self.stop is not Stop.EXITED:
+            return Run(command.shell, self.stop, None, self.output, seconds)
+        if left is None or left.exit_code is None:
+            said = self.output.text.strip()[-400:] or "it said nothing"
+            raise EngineError(f"the local sandbox broke: {said}", hint="run again; `selfheal doctor` tests the sandbox")
+        stop = Stop.KILLED if left.exit_code == 128 + signal.SIGKILL else self.stop
+        return Run(command.shell, stop, left.exit_code, self.output, seconds, left.reports, left.changed)
+
+
+def _follow(
+    process: subprocess.Popen[bytes], capture: Capture, packing: threading.Event, *, timeout: float, memory: int
+) -> Stop:
+    """Read what the run prints until it ends or a limit stops it; nothing of it is alive afterwards."""
+    assert process.stdout is not None  # noqa: S101  shell.start pipes it
+    limit = time.monotonic() + timeout
+    weighed = time.monotonic()
+    extended = False
+    try:
+        with selectors.DefaultSelector() as waiting:
+            waiting.register(process.stdout, selectors.EVENT_READ)
+            while process.poll() is None or waiting.get_map():
+                if time.monotonic() >= limit:
+                    if extended or not packing.is_set():
+                        return Stop.TIMEOUT
+                    limit, extended = limit + PACKING, True
+                if time.monotonic() - weighed >= WEIGHING:
+                    if resident(process.pid) > memory:
+                        return Stop.MEMORY
+                    weighed = time.monotonic()
+                if not waiting.get_map():
+                    time.sleep(0.01)  # it closed its output and goes on
+                elif waiting.select(min(max(limit - time.monotonic(), 0.0), WEIGHING)):
+                    chunk = os.read(process.stdout.fileno(), 1 << 16)
+                    capture.feed(chunk)
+                    if not chunk:
+                        waiting.unregister(process.stdout)
+        return Stop.EXITED
+    finally:
+        shell.kill_group(process)
+        process.stdout.close()
+
+
+def _leftovers(left: Future[Leftovers]) -> Leftovers | None:
+    try:
+        return left.result()
+    except (tarfile.ReadError, EOFError, OSError):
+        return None

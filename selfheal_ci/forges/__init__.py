@@ -1,0 +1,3 @@
+"""Where fixes go."""
+
+from __future__ import annotations

@@ -1,0 +1,109 @@
+"""Publishes to a plain git remote: one commit on the head of the target branch, on a branch that is created, never moved."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from selfheal_ci.errors import ForgeError, TargetMovedError, UsageError
+from selfheal_ci.store import Store
+from selfheal_ci.store.remote import KEPT, Remote, address, branch_ref
+from selfheal_ci.values import Changes, Content, PatchedFile, Publication, Published, Tree
+
+IDENTITY = {"NAME": "selfheal-ci", "EMAIL": "selfheal-ci@users.noreply.github.com"}
+MOST_BRANCHES = 20  # of one healing: -2, -3, …
+_BRANCH = re.compile(r"[A-Za-z0-9._/-]+")
+
+
+@dataclass(frozen=True)
+class GitForge:
+    """A remote that knows branches and no requests."""
+
+    store: Store
+    remote: str = "origin"  # its name in the checkout, or an address
+    token: str | None = field(default=None, repr=False)
+    environ: Mapping[str, str] = field(default_factory=dict, repr=False)  # see Remote
+
+    def publish(self, publication: Publication) -> Published:
+        """See Forge."""
+        if not _BRANCH.fullmatch(publication.branch):
+            raise UsageError(f"{publication.branch!r} cannot be a fix branch", hint="see publish.branch-prefix")
+        remote = Remote(self.store.git, address(self.store.checkout, self.remote), self.environ, self.token)
+        head = self._head(remote, publication.target)
+        commit = self._commit(publication, head)
+        names = [publication.branch, *(f"{publication.branch}-{number}" for number in range(2, MOST_BRANCHES + 1))]
+        for name in names:
+            if published := self._claim(remote, name, commit, publication):
+                return published
+        raise ForgeError(f"{publication.branch} and the {MOST_BRANCHES - 1} after it hold other fixes", hint=KEPT)
+
+    def _head(self, remote: Remote, target: str) -> str:
+        ref = branch_ref(target)
+        head = remote.refs([ref]).get(ref)
+        if head is None:
+            hint = f"push it, or name another with --target; {KEPT}"
+            raise ForgeError(f"the branch {target} is not on the remote", hint=hint)
+        return remote.fetch(ref, head)
+
+    def _commit(self, publication: Publication, head: str) -> str:
+        """The same publication on the same head is the same commit, whoever makes it and when."""
+        there = self.store.tree(head)
+        for file in publication.files:
+            if not _is_before(file, there):
+                raise TargetMovedError(
+                    f"{file.path} is not the same any more on {publication.target}: the target moved, run heal again",
+                    hint="`selfheal heal` starts from what is there now",
+                )
+        healed = self.store.write(there, _changes(publication))
+        date = self.store.git.run("log", "-1", "--format=%ct", head, "--").decode().strip()
+        who = {f"GIT_{role}_{what}": value for role in ("AUTHOR", "COMMITTER") for what, value in IDENTITY.items()}
+        when = {"GIT_AUTHOR_DATE": f"@{date} +0000", "GIT_COMMITTER_DATE": f"@{date} +0000"}
+        message = publication.message.rstrip("\n") + "\n"
+        made = self.store.git.run("commit-tree", healed.id, "-p", head, stdin=message.encode(), env=who | when)
+        return made.decode().strip()
+
+    def _claim(self, remote: Remote, name: str, commit: str, publication: Publication) -> Published | None:
+        """Create the branch, or find the same fix on it; None when it holds another one."""
+        ref = branch_ref(name)
+        if existing := remote.refs([ref]).get(ref):
+            return self._found(remote, name, existing, commit, publication)
+        answer = remote.create(ref, commit)
+        if answer.exit_code == 0:
+            return Published(name, commit, created=b"\t[new branch]" in answer.stdout)
+        # Someone was faster, or the remote does not want it.
+        if existing := remote.refs([ref]).get(ref):
+            return self._found(remote, name, existing, commit, publication)
+        raise remote.refusal(answer)
+
+    def _found(self, remote: Remote, name: str, existing: str, commit: str, publication: Publication) -> Published | None:
+        """The fix that is there, if it is this one: the same tree, or the same files under the same key."""
+        existing = remote.fetch(branch_ref(name), existing)
+        there = self.store.tree(existing)
+        if there.id == self.store.tree(commit).id or (
+            all(_is_after(file, there) for file in publication.files) and self._has_key(existing, publication.key)
+        ):
+            return Published(name, existing, created=False)
+        return None
+
+    def _has_key(self, commit: str, key: str) -> bool:
+        told = self.store.git.run("log", "-1", "--format=%B", commit, "--").decode("utf-8", "replace")
+        return f"Selfheal-Key: {key}" in told.splitlines()
+
+
+def _is_before(file: PatchedFile, tree: Tree) -> bool:
+    entry = tree.entries.get(file.path)
+    if file.before is None or entry is None:
+        return file.before is None and entry is None
+    return entry.blob == file.before and (file.after is None or entry.mode == file.mode)
+
+
+def _is_after(file: PatchedFile, tree: Tree) -> bool:
+    entry = tree.entries.get(file.path)
+    return (entry.blob if entry else None) == file.after
+
+
+def _changes(publication: Publication) -> Changes:
+    return Changes(
+        {file.path: None if file.content is None else Content(file.content, file.mode) for file in publication.files}
+    )

@@ -1,0 +1,95 @@
+"""What no fix may do to a tree, judged on the resulting tree and never on a diff."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from selfheal_ci import paths
+from selfheal_ci.values import Changes, Content, Entry, Tree
+
+REGULAR = ("100644", "100755")
+TOOLING = frozenset({"pytest", "_pytest", "pluggy", "unittest", "nose", "hypothesis", "conftest"})
+LONG = 1_000_000  # pairs of lines above which difflib may take its short cut
+MAY_DELETE = frozenset({"revert", "shrunk-revert"})
+
+
+@dataclass(frozen=True)
+class Policy:
+    """The built-in rules with what the configuration adds to them."""
+
+    protected: tuple[str, ...] = ()  # globs
+    max_files: int = 10
+    max_lines: int = 400
+
+    def violations(self, tree: Tree, changes: Changes, *, remedy: str, read: Callable[[Entry], bytes]) -> list[str]:
+        """Every rule that the changes break, in words; empty when there is none."""
+        found = [
+            f"{path}: {why}" for path, content in changes.files.items() for why in self._of(tree, path, content, remedy)
+        ]
+        if len(changes.files) > self.max_files:
+            found.append(f"it changes {len(changes.files)} files, more than {self.max_files}")
+        lines = sum(_changed_lines(tree.entries.get(path), content, read) for path, content in changes.files.items())
+        if lines > self.max_lines:
+            found.append(f"it changes {lines} lines, more than {self.max_lines}")
+        return found
+
+    def _of(self, tree: Tree, path: str, content: Content | None, remedy: str) -> Iterator[str]:
+        if why := paths.malformed(path):
+            yield f"this name is not allowed, {why}"
+            return
+        if why := paths.protected(path, self.protected):
+            yield f"this is {why}, and no fix may touch it" if why.startswith("a") else f"it is {why}"
+        yield from _shape(tree, path, content, remedy)
+
+
+def _shape(tree: Tree, path: str, content: Content | None, remedy: str) -> Iterator[str]:
+    before = tree.entries.get(path)
+    if content is None:
+        if remedy not in MAY_DELETE:
+            yield "only a revert may delete a file"
+    elif content.mode not in REGULAR or (before and before.mode not in REGULAR):
+        yield "only regular files may be changed, no links"
+    elif content.mode != (before.mode if before else "100644"):
+        yield "a fix may not change a file's mode"
+    if before is None and content is not None:
+        yield from _new(tree, path)
+
+
+def _new(tree: Tree, path: str) -> Iterator[str]:
+    plain = paths.folded(path)
+    parents = {path[:at] for at, letter in enumerate(path) if letter == "/"}
+    if any(name in parents for name in tree.entries):
+        yield "one of its folders is a file or a link"
+    if any(paths.folded(name) == plain for name in tree.entries):
+        yield "there is a file whose name differs only in case"
+    top = path.removeprefix("src/").split("/")[0].removesuffix(".py")
+    if path.endswith(".py") and (top in sys.stdlib_module_names or top in TOOLING) and not _has_module(tree, top):
+        yield f"a new module named {top} would stand in for the real one"
+
+
+def _has_module(tree: Tree, top: str) -> bool:
+    return any(name.removeprefix("src/").startswith((f"{top}/", f"{top}.py")) for name in tree.entries)
+
+
+def _changed_lines(before: Entry | None, content: Content | None, read: Callable[[Entry], bytes]) -> int:
+    """Lines removed and added, between the first and the last line that differ."""
+    old = read(before).splitlines() if before and before.mode in REGULAR else []
+    new = content.data.splitlines() if content else []
+    same = 0
+    while same < min(len(old), len(new)) and old[same] == new[same]:
+        same += 1
+    tail = 0
+    while tail < min(len(old), len(new)) - same and old[-1 - tail] == new[-1 - tail]:
+        tail += 1
+    return _edit_size(old[same : len(old) - tail], new[same : len(new) - tail])
+
+
+def _edit_size(old: list[bytes], new: list[bytes]) -> int:
+    from difflib import SequenceMatcher  # noqa: PLC0415  rarely needed
+
+    if not old or not new:
+        return len(old) + len(new)
+    matcher = SequenceMatcher(None, old, new, autojunk=len(old) * len(new) > LONG)
+    return sum((i2 - i1) + (j2 - j1) for tag, i1, i2, j1, j2 in matcher.get_opcodes() if tag != "equal")

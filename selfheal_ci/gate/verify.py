@@ -1,0 +1,168 @@
+"""The checks of a candidate, in their order, stopping at the first no; each no is said in words that help the next try."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+
+from selfheal_ci import paths
+from selfheal_ci.gate.policy import Policy
+from selfheal_ci.lab import Lab
+from selfheal_ci.values import (
+    Attempt,
+    Candidate,
+    Case,
+    Changes,
+    Content,
+    Evidence,
+    Green,
+    Red,
+    Refused,
+    Rejected,
+    Result,
+    Unclear,
+    Unusable,
+    Verdict,
+    Verified,
+)
+
+REPEATS = 2  # runs of the target after it was green once
+SHOWN = 5  # failures named in a reason
+
+
+@dataclass(frozen=True)
+class Gate:
+    """Judges candidates by one policy. `introduces` tells whether new bytes bring in a known secret."""
+
+    policy: Policy
+    introduces: Callable[[bytes, bytes], bool] = lambda _before, _after: False
+
+    def judge(self, candidate: Candidate, case: Case, lab: Lab, earlier: Sequence[Attempt] = ()) -> Verdict:
+        """usable → policy → target → whole step → repeat. `earlier` are the attempts before it."""
+        if no := unusable(candidate, lab, earlier):
+            return Unusable(no)
+        broken = self.policy.violations(case.tree, candidate.changes, remedy=candidate.remedy, read=lab.files.read)
+        broken += [
+            f"{path}: it would bring in a secret of this machine"
+            for path, content in candidate.changes.files.items()
+            if content and self.introduces(lab.read(path) or b"", content.data)
+        ]
+        if broken:
+            return Refused("; ".join(broken), works=lab.heals(case.targets, candidate.changes))
+        return verify(candidate.changes, case, lab)
+
+
+def unusable(candidate: Candidate, lab: Lab, earlier: Sequence[Attempt]) -> str | None:
+    """Why there is nothing to run; None when there is."""
+    if candidate.flaw:
+        return candidate.flaw
+    changes = candidate.changes
+    if all(_same(lab, path, content) for path, content in changes.files.items()):
+        return "it changes nothing"
+    same = next((attempt for attempt in earlier if attempt.candidate.changes == changes), None)
+    if same:
+        return f"the same patch was tried before, as attempt {same.number}: {same.verdict.reason}"
+    return next((why for path, content in changes.files.items() if content and (why := _worse(lab, path, content))), None)
+
+
+def verify(changes: Changes, case: Case, lab: Lab) -> Verified | Rejected:
+    """Run the targets with the judge's own files, the whole step against the baseline, and the targets twice more."""
+    judged = Changes({path: content for path, content in changes.files.items() if not paths.is_judge(path)})
+    target = lab.run_tests(case.targets, judged, fresh=True)
+    if no := _target(target, case):
+        return Rejected(no, Evidence())
+    whole = lab.run_step(judged, fresh=True)
+    seen = compare(whole, case)
+    if no := _whole(whole, seen, case):
+        return Rejected(no, seen)
+    for repeat in range(REPEATS):
+        if not lab.heals(case.targets, judged, fresh=True):
+            return Rejected(f"passed at first, then failed in repeat {repeat + 1} of {REPEATS}: it is not stable", seen)
+    return Verified(
+        Evidence(
+            red_to_green=seen.red_to_green,
+            repeats=1 + REPEATS,
+            not_checked=("a test that must fail was not added (canary)", "the patch was not searched for suspicious code"),
+        )
+    )
+
+
+def compare(whole: Result, case: Case) -> Evidence:
+    """The whole step against the baseline, test by test."""
+    if isinstance(whole, Unclear):
+        return Evidence()
+    before = case.before.passed if case.before else frozenset[str]()
+    known = case.before.ids if case.before else frozenset[str]()
+    expected = before | case.green_passed
+    failing = whole.ids if isinstance(whole, Red) else frozenset[str]()
+    return Evidence(
+        red_to_green=tuple(sorted(case.targets & whole.passed)),
+        green_to_red=tuple(sorted(failing & expected | failing - known)),
+        missing=tuple(sorted(expected - whole.passed - failing)),
+    )
+
+
+def _target(result: Result, case: Case) -> str | None:
+    match result:
+        case Unclear():
+            return f"the failing tests gave no answer: {result.why}"
+        case Green() | Red():
+            left = case.targets - result.passed
+    if not left:
+        return None
+    done = len(case.targets) - len(left)
+    return f"{done} of {len(case.targets)} now pass; {_words(result, left)}"
+
+
+def _whole(result: Result, seen: Evidence, case: Case) -> str | None:
+    if isinstance(result, Unclear):
+        return f"the whole step gave no answer: {result.why}"
+    if seen.green_to_red:
+        return f"it breaks what passed: {_words(result, seen.green_to_red)}"
+    if seen.missing:
+        return f"tests are gone: {', '.join(seen.missing[:SHOWN])}"
+    if left := case.targets - result.passed:
+        return f"in the whole step they still fail: {_words(result, left)}"
+    return None
+
+
+def _words(result: Green | Red, ids: Collection[str]) -> str:
+    """The failures of some ids, as someone who mends them wants to read them."""
+    found = {failure.id: failure for failure in result.failures} if isinstance(result, Red) else {}
+    lines = []
+    for id_ in sorted(ids)[:SHOWN]:
+        failure = found.get(id_)
+        place = f" ({failure.path}:{failure.line})" if failure and failure.path and failure.line else ""
+        lines.append(f"{id_}: {failure.message}{place}" if failure else f"{id_}: did not run")
+    more = f"; and {len(ids) - SHOWN} more" if len(ids) > SHOWN else ""
+    other = [failure for failure in found.values() if failure.id not in ids] if not found.keys() & set(ids) else []
+    said = "".join(f"; {failure.id}: {failure.message}" for failure in other[:1])
+    return "; ".join(lines) + more + said
+
+
+def _same(lab: Lab, path: str, content: Content | None) -> bool:
+    before = lab.read(path)
+    return (content is None and before is None) or (content is not None and content.data == before)
+
+
+def _worse(lab: Lab, path: str, content: Content) -> str | None:
+    """Why the new text does not parse, where the old one did."""
+    before = lab.read(path)
+    return _syntax(path, content.data) if before is None or _syntax(path, before) is None else None
+
+
+def _syntax(path: str, data: bytes) -> str | None:
+    try:
+        if path.endswith(".py"):
+            compile(data, path, "exec", dont_inherit=True)
+        elif path.endswith(".json"):
+            json.loads(data)
+        elif path.endswith(".toml"):
+            tomllib.loads(data.decode())
+    except SyntaxError as error:
+        return f"{path}:{error.lineno}: does not parse: {error.msg}"
+    except (ValueError, RecursionError, MemoryError) as error:
+        return f"{path}: does not parse: {error}"
+    return None

@@ -1,0 +1,163 @@
+"""What happened, in short clear sentences."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from selfheal_ci.events import Asked, Diagnosed, Event, Executed, Finished, Judged, Prepared, Ran, Warned
+from selfheal_ci.values import (
+    Attempt,
+    Cost,
+    Culprit,
+    Finding,
+    Green,
+    Healing,
+    Red,
+    Refused,
+    Rejected,
+    Result,
+    Status,
+    Stop,
+    Unclear,
+    Unusable,
+    Verified,
+)
+from selfheal_ci.words import counted, one_line
+
+SHOWN = 5  # failures
+ENDINGS = {
+    Status.HEALTHY: "the step passes, there is nothing to heal",
+    Status.HEALED: "{output}/fix.patch",
+    Status.NOT_HEALED: "no fix was proven; {output}/report.md says what was tried",
+    Status.FLAKY: "it passes unchanged; nothing was patched",
+    Status.ENVIRONMENT: "the code is not at fault; nothing was patched",
+    Status.REFUSED: "a fix works but breaks the policy: {output}/suggestion.patch",
+    Status.OVER_BUDGET: "time or money is used up; {output}/report.md says what was tried",
+    Status.SKIPPED: "nothing was tried",
+    Status.ERROR: "something that we need broke; {output}/report.md says what",
+}
+
+
+class Tone(StrEnum):
+    PLAIN = "plain"
+    DETAIL = "detail"  # for those who want to hear more
+    GOOD = "good"
+    BAD = "bad"
+    WARNING = "warning"
+    RESULT = "result"  # for those who want to hear the end alone
+
+
+@dataclass(frozen=True)
+class Line:
+    tone: Tone
+    text: str
+
+
+@dataclass
+class Storyteller:
+    """Turns events into lines; remembers only what has been told."""
+
+    output: str  # the output folder, as the reader would write it
+    redact: Callable[[str], str]
+    step_told: bool = False
+    tries: Counter[str] = field(default_factory=Counter)
+
+    def tell(self, event: Event) -> Iterator[Line]:
+        """The lines for one event."""
+        match event:
+            case Prepared(files, seconds):
+                yield Line(Tone.DETAIL, f"prepared {counted(files, 'file')} ({seconds:.1f} s)")
+            case Ran(what, result):
+                yield from self._ran(what, result)
+            case Executed(run):
+                ended = f"exit code {run.exit_code}" if run.stop is Stop.EXITED else run.stop.value
+                yield Line(Tone.DETAIL, f"ran {self.say(run.shell)}: {ended} ({run.seconds:.1f} s)")
+            case Diagnosed(finding):
+                yield from self._diagnosed(finding)
+            case Judged(attempt):
+                self.tries[attempt.candidate.remedy] += 1
+                yield self._judged(attempt, self.tries[attempt.candidate.remedy])
+            case Asked(attempt, model, cost):
+                yield Line(Tone.PLAIN, f"asked {self.say(model)}, attempt {attempt} ({_tokens(cost)})")
+            case Warned(text):
+                yield Line(Tone.WARNING, f"warning: {self.say(text, 500)}")
+            case Finished(healing):
+                yield from _finished(healing, self.output)
+
+    def _ran(self, what: str, result: Result) -> Iterator[Line]:
+        first, self.step_told = not self.step_told, True
+        if not first:
+            yield Line(Tone.DETAIL, f"{self.say(what)}: {self.say(_outcome(result))} ({result.run.seconds:.1f} s)")
+            return
+        # That it passes is what the end says.
+        yield Line(Tone.DETAIL if isinstance(result, Green) else Tone.BAD, f"the step {self.say(_told(result))}")
+        if isinstance(result, Red):
+            for failure in result.failures[:SHOWN]:
+                yield Line(Tone.PLAIN, f"  {self.say(failure.id)}: {self.say(failure.message)}")
+            if len(result.failures) > SHOWN:
+                yield Line(Tone.PLAIN, f"  and {len(result.failures) - SHOWN:,} more")
+
+    def say(self, text: str, limit: int = 300) -> str:
+        """One line of it; redacted before it is cut, half a secret cannot be recognised."""
+        return one_line(self.redact(text), limit)
+
+    def _diagnosed(self, finding: Finding) -> Iterator[Line]:
+        yield Line(Tone.PLAIN, f"{finding.kind.value.replace('_', ' ')}: {self.say(finding.summary)}")
+        if finding.culprit:
+            yield Line(Tone.PLAIN, f"culprit: {self._culprit(finding.culprit)}")
+        if finding.model_verdict:
+            yield Line(Tone.PLAIN, f"the model declined: {self.say(finding.model_verdict)}")
+
+    def _culprit(self, culprit: Culprit) -> str:
+        first, last = culprit.hunk.lines
+        lines = f"{first}" if first == last else f"{first}-{last}"
+        commit = f" ({culprit.commit[:7]})" if culprit.commit else ""
+        return f"{self.say(culprit.hunk.path)}:{lines}{commit}, {self.say(culprit.how)}"
+
+    def _judged(self, attempt: Attempt, number: int) -> Line:
+        who = f"{self.say(attempt.candidate.remedy)} attempt {number}"
+        match attempt.verdict:
+            case Verified():
+                return Line(Tone.GOOD, f"{who}: verified, {self.say(attempt.candidate.why)}")
+            case Refused(reason, works):
+                also = ", though it works" if works else ""
+                return Line(Tone.BAD, f"{who}: refused{also}, because {self.say(reason)}")
+            case Rejected(reason):
+                return Line(Tone.BAD, f"{who}: rejected, because {self.say(reason)}")
+            case Unusable(reason):
+                return Line(Tone.BAD, f"{who}: unusable, because {self.say(reason)}")
+
+
+def _told(result: Result) -> str:
+    match result:
+        case Green(run):
+            return f"passes ({run.seconds:.1f} s)"
+        case Red(run, _, failures):
+            return f"fails: {counted(len(failures), 'failure')} ({run.seconds:.1f} s)"
+        case Unclear(run, why):
+            return f"gave no answer: {why} ({run.seconds:.1f} s)"
+
+
+def _outcome(result: Result) -> str:
+    match result:
+        case Green():
+            return "green"
+        case Red(_, _, failures):
+            return f"red, {counted(len(failures), 'failure')}"
+        case Unclear(_, why):
+            return f"no answer, {why}"
+
+
+def _finished(healing: Healing, output: str) -> Iterator[Line]:
+    text = ENDINGS[healing.status].format(output=output)
+    if healing.changes and healing.status in {Status.NOT_HEALED, Status.OVER_BUDGET, Status.ERROR}:
+        text += f"; a part of it is healed: {output}/partial.patch"
+    spent = f"{healing.seconds:.1f} s" + (f", ${healing.cost.usd:.3f}" if healing.cost.calls else "")
+    yield Line(Tone.RESULT, f"{healing.status.value.replace('_', ' ')}: {text} ({spent})")
+
+
+def _tokens(cost: Cost) -> str:
+    return f"{cost.input_tokens + cost.cached_tokens:,} tokens in, {cost.output_tokens:,} out, ${cost.usd:.3f}"

@@ -1,0 +1,146 @@
+"""What the stages need from the world, as Protocols of a few methods with their promises."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Generator, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from selfheal_ci.events import Event
+from selfheal_ci.values import (
+    NOTHING,
+    Candidate,
+    Case,
+    Changes,
+    Command,
+    Commit,
+    Entry,
+    Finding,
+    Healing,
+    Hunk,
+    Publication,
+    Published,
+    Recipe,
+    Result,
+    Run,
+    Shortfall,
+    Step,
+    Tree,
+    Verdict,
+)
+
+if TYPE_CHECKING:
+    from selfheal_ci.lab import Lab
+
+
+class Sandbox(Protocol):
+    """A prepared tree."""
+
+    @property
+    def concurrency(self) -> int:
+        """How many runs go side by side."""
+
+    def run(self, command: Command, changes: Changes = NOTHING) -> Run:
+        """Run on the frozen state plus these changes. A failing command is a Run, never an exception.
+
+        Nothing it writes is seen by the next run, it has no secret, and no network unless the command asks.
+        Raises EngineError when the engine broke.
+        """
+
+
+class Engine(Protocol):
+    """Where steps run."""
+
+    @property
+    def name(self) -> str:
+        """As `--engine` and the artifact say it."""
+
+    def prepare(self, tree: Tree, recipe: Recipe) -> AbstractContextManager[Sandbox]:
+        """Copy the tree, run setup once (with network, without secrets), freeze the result.
+
+        Raises EngineError when the engine cannot start, UsageError when setup fails.
+        """
+
+
+class History(Protocol):
+    """The commits of the repository under repair."""
+
+    def tree(self, revision: str) -> Tree:
+        """The tree of a revision. Raises UsageError when there is no such revision."""
+
+    def commits(self, old: str, new: str) -> Sequence[Commit]:
+        """The commits that new has and old has not, oldest first."""
+
+    def hunks(self, old: Tree, new: Tree) -> Sequence[Hunk]:
+        """What changed between two trees, path by path in order, zero context."""
+
+
+class Files(Protocol):
+    """The bytes behind the trees."""
+
+    def read(self, entry: Entry) -> bytes:
+        """The bytes of one file."""
+
+    def export(self, tree: Tree, into: Path) -> None:
+        """Write the tree and its environment into an existing empty folder."""
+
+    def write(self, tree: Tree, changes: Changes) -> Tree:
+        """The tree with these changes, its new bytes kept."""
+
+    def patch(self, old: Tree, new: Tree) -> bytes:
+        """What changed, in git's format."""
+
+
+class Runner(Protocol):
+    """What we know of one test tool."""
+
+    name: str
+
+    def recognise(self, command: str) -> bool:
+        """Whether this is the tool that a step's command starts."""
+
+    def command(self, step: Step, ids: Collection[str] | None = None) -> Command:
+        """The step, asked for a report; only these tests of it, where the tool can."""
+
+    def read(self, run: Run, step: Step) -> Result:
+        """What the run says about the step."""
+
+
+class Remedy(Protocol):
+    """A way of healing."""
+
+    @property
+    def name(self) -> str:
+        """What people call it in `--ladder`."""
+
+    def candidates(self, case: Case, lab: Lab) -> Generator[Candidate, Verdict, Finding | Shortfall | None]:
+        """Yield candidates, hear the verdict on each.
+
+        Return a Finding only if no later remedy can help (the test is wrong), a Shortfall when something was missing
+        (a key, money) and the next remedy may do better, None when there is nothing more to try.
+        """
+
+
+class Forge(Protocol):
+    """Where fixes go."""
+
+    def publish(self, publication: Publication) -> Published:
+        """Create the fix branch, once: the same publication again finds the first one.
+
+        Raises TargetMovedError when the patched files differ on the target, ForgeError when the remote refuses.
+        """
+
+
+class Observer(Protocol):
+    """Someone who is told."""
+
+    def __call__(self, event: Event, /) -> None:
+        """Hear what happened. Never decides anything."""
+
+
+class Memory(Protocol):
+    """What outlives one healing."""
+
+    def remember(self, healing: Healing) -> None:
+        """Keep what happened."""

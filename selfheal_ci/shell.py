@@ -1,0 +1,101 @@
+"""The one place that starts processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from selfheal_ci.errors import ToolError
+
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A program of ours that ended by itself."""
+
+    exit_code: int
+    stdout: bytes
+    stderr: bytes
+
+
+def run(
+    argv: Sequence[str | Path],
+    *,
+    env: Mapping[str, str],
+    cwd: Path | None = None,
+    stdin: bytes = b"",
+    timeout: float = 120.0,
+) -> Finished:
+    """Run one of our tools to its end, in a process group of its own, with just this environment.
+
+    Raises ToolError when the program is missing or exceeds `timeout` seconds. Not for code under repair.
+    """
+    try:
+        process = subprocess.Popen(
+            [os.fspath(part) for part in argv],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=dict(env),
+            cwd=cwd,
+            start_new_session=True,
+        )
+    except FileNotFoundError as missing:
+        raise ToolError(f"{argv[0]}: not found", hint=f"install {Path(argv[0]).name} and run again") from missing
+    with process:
+        try:
+            stdout, stderr = process.communicate(stdin, timeout)
+        except subprocess.TimeoutExpired as late:
+            raise ToolError(f"{argv[0]} did not end within {timeout:.0f} s", hint="run again") from late
+        finally:
+            if process.poll() is None:
+                kill_group(process)
+    return Finished(process.returncode, stdout, stderr)
+
+
+def start(
+    argv: Sequence[str | Path],
+    *,
+    env: Mapping[str, str],
+    stdin: int = subprocess.DEVNULL,
+) -> subprocess.Popen[bytes]:
+    """Start a program whose output is streamed: standard output and error come through one pipe."""
+    try:
+        return subprocess.Popen(
+            [os.fspath(part) for part in argv],
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=dict(env),
+            start_new_session=True,
+        )
+    except FileNotFoundError as missing:
+        raise ToolError(f"{argv[0]}: not found", hint=f"install {Path(argv[0]).name} and run again") from missing
+
+
+def serve(argv: Sequence[str | Path], *, env: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    """Start a tool of ours that serves until its standard input ends; all three streams are the caller's."""
+    try:
+        return subprocess.Popen(
+            [os.fspath(part) for part in argv],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=dict(env),
+            start_new_session=True,
+        )
+    except OSError as missing:
+        raise ToolError(f"{argv[0]} does not start: {missing.strerror}", hint="give the path of a program") from missing
+
+
+def kill_group(process: subprocess.Popen[bytes]) -> None:
+    """Kill a process and all of its group, and wait for it."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()

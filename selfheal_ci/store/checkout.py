@@ -1,0 +1,159 @@
+"""What a checkout says of itself, read as text: whoever ran its tests may have written its configuration."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from selfheal_ci.errors import ToolError
+from selfheal_ci.store.gitconfig import Config, read_config
+
+LARGEST = 64 << 20  # of a file in .git that we read
+NESTING = 5  # symbolic refs and alternates that lead to others
+IDS = {"sha1": re.compile(r"[0-9a-f]{40}"), "sha256": re.compile(r"[0-9a-f]{64}")}
+_REF = re.compile(r"refs/[^\x00-\x20\x7f~^:?*\[\\]+")
+_PASSWORD = re.compile(r":[^:@/]*@")
+
+
+@dataclass(frozen=True)
+class Checkout:
+    """A working tree and what its .git says."""
+
+    folder: Path
+    config: Config
+    object_format: str = "sha1"
+    objects: tuple[Path, ...] = ()  # folders with its objects; none: a folder without git
+    refs: Mapping[str, str] = field(default_factory=dict)  # full name → object id
+    branch: str | None = None
+    commit: str | None = None
+    default_branch: str | None = None  # the remote's, where the checkout remembers it
+    excludes: bytes = b""  # what is ignored besides .gitignore
+    shallow: bytes = b""
+
+    @property
+    def repository(self) -> str:
+        """The address of `origin` without credentials, else the folder's name."""
+        url = self.config.get("remote.origin.url")
+        return without_credentials(url) if url else self.folder.name
+
+
+def read_checkout(folder: Path) -> Checkout:
+    """Read a folder, with git or without."""
+    private = _git_folder(folder)
+    if private is None:
+        return Checkout(folder, Config({}))
+    common = private / (_text(private / "commondir").strip() or ".")
+    config = read_config(_text(common / "config") + "\n" + _text(private / "config.worktree"))
+    if config.get("extensions.refstorage", "files") != "files":
+        raise ToolError(f"{folder} keeps its refs in a table", hint="run `git refs migrate --ref-format=files` there")
+    object_format = config.get("extensions.objectformat", "sha1")
+    if object_format not in IDS:
+        raise ToolError(f"{folder} has objects of a format {object_format!r}", hint="update selfheal-ci")
+    links, refs = _refs(common, IDS[object_format])
+    head = _text(private / "HEAD").strip()
+    branch = head.removeprefix("ref: ").strip() if head.startswith("ref: ") else None
+    default = links.get("refs/remotes/origin/HEAD", "")
+    return Checkout(
+        folder,
+        config,
+        object_format,
+        tuple(dict.fromkeys(_objects(common / "objects", NESTING))),
+        refs,
+        branch.removeprefix("refs/heads/") if branch else None,
+        refs.get(branch) if branch else head if IDS[object_format].fullmatch(head) else None,
+        default.removeprefix("refs/remotes/origin/") or None,
+        _bytes(common / "info" / "exclude"),
+        _bytes(common / "shallow"),
+    )
+
+
+def personal_excludes(home: Path) -> bytes:
+    """What a person's own git ignores everywhere. It is theirs: no test wrote it."""
+    named = read_config(_text(home / ".gitconfig")).get("core.excludesfile") or "~/.config/git/ignore"
+    return _bytes(home / named.removeprefix("~/"))
+
+
+def without_credentials(url: str) -> str:
+    """The address that everyone may see."""
+    if "://" not in url:
+        return url  # a path, or git@host:path
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return _PASSWORD.sub("@", url)
+    user, _, _ = parts.netloc.rpartition("@")[0].partition(":")
+    host = parts.netloc.rpartition("@")[2]
+    keeps_user = user and parts.scheme not in {"http", "https"}
+    return f"{parts.scheme}://{user + '@' if keeps_user else ''}{host}{parts.path}"
+
+
+def valid_ref(name: str) -> bool:
+    """Whether git would accept a full ref name; ours may not surprise a parser either."""
+    unwanted = ("..", "//", "@{", "/.", "./", ".lock/", "/-")
+    return bool(_REF.fullmatch(name)) and not any(part in f"{name}/" for part in unwanted)
+
+
+def _git_folder(folder: Path) -> Path | None:
+    here = folder / ".git"
+    if here.is_dir():
+        return here
+    said = _text(here).strip()
+    if not said.startswith("gitdir: "):
+        return None
+    there = folder / said.removeprefix("gitdir: ")
+    return there if there.is_dir() else None
+
+
+def _refs(common: Path, wanted: re.Pattern[str]) -> tuple[dict[str, str], dict[str, str]]:
+    """Symbolic refs with the names they lead to, and all refs with their object ids."""
+    said = dict(_packed_refs(common)) | dict(_loose_refs(common))
+    links = {name: value.removeprefix("ref: ").strip() for name, value in said.items() if value.startswith("ref: ")}
+    refs = {}
+    for name in said:
+        end = name
+        for _ in range(NESTING):
+            end = links.get(end, end)
+        if wanted.fullmatch(said.get(end, "")):
+            refs[name] = said[end]
+    return links, refs
+
+
+def _packed_refs(common: Path) -> Iterator[tuple[str, str]]:
+    for line in _text(common / "packed-refs").split("\n"):
+        value, _, name = line.partition(" ")
+        if valid_ref(name):
+            yield name, value
+
+
+def _loose_refs(common: Path) -> Iterator[tuple[str, str]]:
+    for folder, _, files in os.walk(common / "refs"):
+        for file in files:
+            path = Path(folder, file)
+            name = path.relative_to(common).as_posix()
+            if valid_ref(name):
+                yield name, _text(path).strip()
+
+
+def _objects(folder: Path, depth: int) -> Iterator[Path]:
+    """The folder and those it borrows from; git follows relative ones of an alternate no further."""
+    if not folder.is_dir():
+        return
+    yield folder.resolve()
+    for line in _text(folder / "info" / "alternates").split("\n") if depth else ():
+        if line and not line.startswith(("#", '"')):
+            yield from _objects(folder / line, depth - 1)
+
+
+def _text(path: Path) -> str:
+    return _bytes(path).decode("utf-8", "surrogateescape")
+
+
+def _bytes(path: Path) -> bytes:
+    if not path.is_file():  # nor a pipe that would never end
+        return b""
+    with path.open("rb") as file:
+        return file.read(LARGEST)

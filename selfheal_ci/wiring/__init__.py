@@ -1,0 +1,193 @@
+"""What a command does with the parts that it needs: builds them, runs the story, lets go of everything."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from selfheal_ci import config, cycle
+from selfheal_ci.ci import Ci, read_ci
+from selfheal_ci.config import Settings
+from selfheal_ci.deliver import artifact
+from selfheal_ci.engines.host import remove
+from selfheal_ci.errors import SelfhealError
+from selfheal_ci.events import Finished, Warned
+from selfheal_ci.lab import Meter, open_labs
+from selfheal_ci.observers import tell_all
+from selfheal_ci.observers.ci import Sections, Summary, github, gitlab
+from selfheal_ci.observers.console import Console, Verbosity, look_of
+from selfheal_ci.observers.log import EventLog
+from selfheal_ci.paths import is_build_file
+from selfheal_ci.ports import Engine, Observer
+from selfheal_ci.redact import Redactor, known_secrets
+from selfheal_ci.runners import runner_for
+from selfheal_ci.store import Store, open_store
+from selfheal_ci.values import Healing, Lack, Source, Status, Step
+from selfheal_ci.wiring.builder import Builder
+from selfheal_ci.wiring.reading import checkout, choose_steps, find_source, read_configuration
+
+if TYPE_CHECKING:
+    from selfheal_ci.engines.dagger_session import Given
+
+EXIT_CODES = {
+    Status.HEALTHY: 0, Status.HEALED: 0, Status.NOT_HEALED: 1, Status.ERROR: 7, Status.FLAKY: 3, Status.ENVIRONMENT: 4,
+    Status.REFUSED: 5, Status.OVER_BUDGET: 6, Status.SKIPPED: 6,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """A healing, written to its folder."""
+
+    healing: Healing
+    folder: Path
+
+    @property
+    def exit_code(self) -> int:
+        """As SURFACE section 2 has it."""
+        refused = any(lack.lack is Lack.REFUSED_KEY for lack in self.healing.lacks)
+        return 2 if self.healing.status is Status.ERROR and refused else EXIT_CODES[self.healing.status]
+
+
+@dataclass(frozen=True)
+class Saying:
+    """How loud, and where. as_json: the result's file goes to standard output."""
+
+    verbosity: Verbosity = Verbosity.NORMAL
+    as_json: bool = False
+    stream: TextIO = field(default_factory=lambda: sys.stderr)
+
+
+def run_heal(asked: Mapping[str, Any], command: Sequence[str], *, environ: Mapping[str, str], **more: Any) -> int:
+    """`selfheal heal` and `selfheal diagnose`; their exit code."""
+    return deliver_healing(asked, command, environ=environ, **more).exit_code
+
+
+def deliver_healing(
+    asked: Mapping[str, Any],
+    command: Sequence[str] = (),
+    *,
+    environ: Mapping[str, str],
+    saying: Saying | None = None,
+    only_diagnose: bool = False,
+    given: Given | None = None,
+) -> Delivered:
+    """Heal a checkout and write the output folder, also when something breaks. Raises SelfhealError.
+
+    `asked` maps fields of Settings to values, None where nothing was said; `given` is a Dagger session already open.
+    """
+    ci, saying = read_ci(environ), saying or Saying()
+    redactor = Redactor(known_secrets(environ))
+    folder = Path(asked.get("output") or Settings.output)
+    with _workplace() as work, open_store(checkout(asked), work / "store", home=_home(environ)) as store:
+        artifact.prepare_folder(folder)
+        tell, tell_the_end = _observers(folder, redactor, environ, ci, saying)
+        try:
+            configuration = read_configuration(store, asked, ci)
+            settings = replace(configuration.settings, ladder=()) if only_diagnose else configuration.settings
+            source = find_source(store, settings, ci)
+            steps, guessed = choose_steps(configuration, command, source)
+            if guessed:
+                tell(Warned(f"no steps are configured: taking the usual command, {steps[0].run}"))
+            builder = Builder(settings, environ, redactor)
+            engine = builder.engine(store, work, given)
+            known_red = settings.failed or ci is not None
+            healing = _heal(source, steps, engine, builder, store, tell, known_red=known_red)
+            _write(folder, healing, store, engine.name, redactor)
+        except SelfhealError as error:
+            artifact.write_error(folder, error, redactor=redactor)
+            raise
+        tell(Finished(healing))
+        tell_the_end(Finished(healing))
+    if saying.as_json:
+        sys.stdout.write((folder / "heal.json").read_text())
+    return Delivered(healing, folder)
+
+
+def run_publish(
+    asked: Mapping[str, Any],
+    folder: str,
+    *,
+    environ: Mapping[str, str],
+    saying: Saying | None = None,
+    dry_run: bool = False,
+) -> int:
+    """`selfheal publish`: check the output folder again, make the fix branch. Raises SelfhealError."""
+    from selfheal_ci import publish
+
+    place, saying = Path(folder), saying or Saying()
+    with _workplace() as work, open_store(checkout(asked), work / "store", home=_home(environ)) as store:
+        settings = read_configuration(store, asked, read_ci(environ)).settings
+        builder = Builder(settings, environ, Redactor(known_secrets(environ)))
+        wishes = publish.Wishes(settings.target, settings.branch_prefix)
+        publication = publish.check(place, store, builder.policy(), wishes, repository=store.checkout.repository)
+        if dry_run:
+            names = ", ".join(file.path for file in publication.files)
+            print(f"would push {publication.branch} for {publication.target}, changing {names}", file=saying.stream)
+            return 0
+        published = publish.publish(place, publication, builder.forge(store))
+    made = "pushed" if published.created else "was there already:"
+    print(f"{made} {published.branch} at {published.commit[:12]}", file=saying.stream)
+    if saying.as_json:
+        sys.stdout.write((place / "publish.json").read_text())
+    return 0
+
+
+def _heal(
+    source: Source, steps: Sequence[Step], engine: Engine, builder: Builder, store: Store, tell: Observer, *, known_red: bool
+) -> Healing:
+    """Heal the first step that fails; the ones after it are not checked."""
+    began, settings = time.monotonic(), builder.settings
+    meter = Meter(began + settings.max_minutes * 60)
+    ladder, gate = builder.ladder(meter, tell), builder.gate()
+    recipe = config.recipe(settings, builder.environ, frozenset(filter(is_build_file, source.tree.entries)))
+    with open_labs(source.tree, engine=engine, recipe=recipe, files=store, meter=meter, tell=tell) as lab_for:
+        for number, step in enumerate(steps, 1):
+            lab, last = lab_for(step, runner_for(step)), number == len(steps)
+            healing = cycle.heal(source, lab, store, ladder, gate.judge, tell, known_red=known_red and last)
+            if healing.status is not Status.HEALTHY:
+                break
+    rest = tuple(f"step {later.name}" for later in steps[number:])
+    return replace(healing, seconds=time.monotonic() - began, not_checked=rest)
+
+
+def _write(folder: Path, healing: Healing, store: Store, engine: str, redactor: Redactor) -> None:
+    tree = healing.source.tree
+    healed = store.write(tree, healing.changes) if healing.changes else None
+    patch = store.patch(tree, healed) if healed else b""
+    key = artifact.key(healing.source.repository, healing.source.branch, healing.failures)
+    artifact.write(folder, healing, key=key, engine=engine, patch=patch, redactor=redactor, healed=healed)
+
+
+def _observers(
+    folder: Path, redactor: Redactor, environ: Mapping[str, str], ci: Ci | None, saying: Saying
+) -> tuple[Observer, Observer]:
+    """Those who hear everything, and those who hear the end, when all is written."""
+    look = look_of(saying.stream, environ)
+    console: Observer = Console(
+        saying.stream, redact=redactor.text, output=str(folder), verbosity=saying.verbosity, look=look
+    )
+    if ci:
+        console = Sections(console, saying.stream, github if ci.name == "github" else gitlab)
+    last = [Summary(folder / "report.md", ci.summary)] if ci and ci.summary else []
+    return tell_all([console, EventLog(folder, redactor)]), tell_all(last)
+
+
+def _home(environ: Mapping[str, str]) -> Path | None:
+    return Path(environ["HOME"]) if environ.get("HOME") else None
+
+
+@contextmanager
+def _workplace() -> Iterator[Path]:
+    """A private folder, gone afterwards whatever runs left in it."""
+    folder = Path(tempfile.mkdtemp(prefix="selfheal-"))
+    try:
+        yield folder
+    finally:
+        remove(folder)

@@ -1,0 +1,71 @@
+"""What is to be healed, read from the checkout: its configuration, its steps, its source."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from selfheal_ci import config
+from selfheal_ci.ci import Ci
+from selfheal_ci.config import Configuration, Settings
+from selfheal_ci.errors import UsageError
+from selfheal_ci.store import Store
+from selfheal_ci.values import Attested, Base, Source, Step
+
+
+def checkout(asked: Mapping[str, Any]) -> Path:
+    """The folder of --source. Raises UsageError when there is none."""
+    folder = Path(asked.get("source") or Settings.source)
+    if not folder.is_dir():
+        raise UsageError(f"{folder} is no folder", hint="name the checkout with --source")
+    return folder.resolve()
+
+
+def read_configuration(store: Store, asked: Mapping[str, Any], ci: Ci | None) -> Configuration:
+    """The configuration of --config, else of the trusted revision in CI, else of the checkout."""
+    if name := asked.get("config"):
+        try:
+            return config.load({name: Path(name).read_bytes()}, asked)
+        except OSError as missing:
+            raise UsageError(f"{name}: {missing.strerror}", hint="name a file that exists with --config") from missing
+    if ci and ci.trusted:
+        entries = store.tree(ci.trusted).entries
+        texts = {name: store.read(entries[name]) for name in config.FILES if name in entries}
+        return config.load(texts, asked, where=f"{ci.trusted[:12]}:")
+    folder = checkout(asked)
+    return config.load({name: (folder / name).read_bytes() for name in config.FILES if (folder / name).is_file()}, asked)
+
+
+def choose_steps(configuration: Configuration, command: Sequence[str], source: Source) -> tuple[Sequence[Step], bool]:
+    """The ad-hoc command, the named step, all configured steps, or (then True) what is usual for the languages found."""
+    wanted, steps = configuration.settings.step, configuration.steps
+    if command and wanted:
+        raise UsageError("both --step and a command after -- were given", hint="give one of them")
+    if command:
+        return [Step("command", shlex.join(command))], False
+    if wanted:
+        named = [step for step in steps if step.name == wanted]
+        if not named:
+            known = config.did_you_mean(wanted, [step.name for step in steps])
+            raise UsageError(f"there is no step {wanted!r} in {configuration.origin}", hint=known)
+        return named, False
+    if steps:
+        return steps, False
+    usual = config.usual_steps(list(source.tree.entries), source.tree.environment)
+    if not usual:
+        hint = "write .selfheal.toml with [steps.tests] and run = …, or give the command: selfheal heal -- COMMAND"
+        raise UsageError(f"there is no step to heal in {configuration.origin}", hint=hint)
+    return usual, True
+
+
+def find_source(store: Store, settings: Settings, ci: Ci | None) -> Source:
+    """The failing tree, the branch it is on, and the revision that is taken for green."""
+    source = store.failing()
+    if ci and ci.branch:
+        source = replace(source, branch=ci.branch, on_default_branch=store.is_default(ci.branch))
+    if settings.base:
+        return replace(source, base=Base(store.resolve(settings.base), Attested.OPTION))
+    return replace(source, base=store.guess(source))

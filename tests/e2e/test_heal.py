@@ -1,0 +1,284 @@
+"""The whole line, as a person runs it: real git, real pytest, the real sandbox, and the command line in its own process."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.builders import Files, a_repository, branches, git, put
+
+BIN = Path(sys.executable).parent
+GREEN: Files = {
+    "calc/__init__.py": "",
+    "calc/core.py": '"""Sums."""\n\n\ndef add(a, b):\n    return a + b\n\n\ndef double(a):\n    return 2 * a\n',
+    "tests/test_core.py": (
+        "from calc.core import add, double\n\n\ndef test_add():\n    assert add(2, 3) == 5\n\n\n"
+        "def test_double():\n    assert double(4) == 8\n"
+    ),
+    ".selfheal.toml": '[steps.tests]\nrun = "PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 python -m pytest -q"\n',
+}
+BROKEN: Files = {
+    "calc/core.py": (
+        '"""Sums and more."""\n\n\ndef add(a, b):\n    return a - b\n\n\ndef double(a):\n    return 2 * a\n\n\n'
+        "def half(a):\n    return a / 2\n"
+    )
+}
+
+
+@dataclass(frozen=True)
+class Ended:
+    exit_code: int
+    stdout: str
+    stderr: str
+    folder: Path
+
+    @property
+    def told(self) -> Any:
+        return json.loads((self.folder / "heal.json").read_text())
+
+
+def selfheal(project: Path, *words: str, environ: Mapping[str, str] | None = None) -> Ended:
+    clean = {"PATH": f"{BIN}:{os.environ['PATH']}", "HOME": os.environ.get("HOME", "/nonexistent"), "LANG": "C.UTF-8"}
+    done = subprocess.run(
+        [BIN / "selfheal", *words],
+        cwd=project,
+        env=clean | dict(environ or {}),
+        capture_output=True,
+        check=False,
+        timeout=300,
+    )
+    assert b"Traceback" not in done.stderr, done.stderr.decode()
+    return Ended(done.returncode, done.stdout.decode(), done.stderr.decode(), project / "selfheal-out")
+
+
+@pytest.fixture
+def broken(tmp_path: Path) -> Path:
+    return a_repository(tmp_path / "project", GREEN, BROKEN, remote=tmp_path / "origin.git")
+
+
+def test_reverts_the_hunk_that_broke_it_and_publishes_once(broken: Path, tmp_path: Path) -> None:
+    before = {path: path.read_bytes() for path in broken.rglob("*") if path.is_file()}
+
+    healed = selfheal(broken, "heal", "--no-model")
+    first = selfheal(broken, "publish")
+    second = selfheal(broken, "publish")
+
+    assert healed.exit_code == 0, healed.stderr
+    assert healed.told["status"] == "healed"
+    assert healed.told["diagnosis"]["culprit"]["path"] == "calc/core.py"
+    assert healed.told["diagnosis"]["culprit"]["commit"] == git(broken, "rev-parse", "HEAD")
+    assert "-    return a - b\n+    return a + b\n" in (healed.folder / "fix.patch").read_text()
+    assert "def half" not in (healed.folder / "fix.patch").read_text().replace(" def half", "")
+    assert (first.exit_code, second.exit_code) == (0, 0), first.stderr + second.stderr
+    made = branches(tmp_path / "origin.git")
+    assert len(made) == 2
+    name = next(branch for branch in made if branch.startswith("selfheal/tests-"))
+    assert git(tmp_path / "origin.git", "log", "-1", "--format=%(trailers:key=Selfheal-Key,valueonly)", name)
+    assert {path: path.read_bytes() for path in before} == before
+    assert git(broken, "status", "--porcelain") == ""
+
+
+def test_a_patch_applies_with_git(broken: Path) -> None:
+    selfheal(broken, "heal", "--no-model")
+
+    git(broken, "apply", "selfheal-out/fix.patch")
+
+    assert "return a + b" in (broken / "calc/core.py").read_text()
+
+
+def test_a_fine_project_is_healthy_in_one_line(tmp_path: Path) -> None:
+    ended = selfheal(a_repository(tmp_path / "project", GREEN), "heal", "--no-model")
+
+    assert (ended.exit_code, ended.told["status"]) == (0, "healthy")
+    assert len(ended.stderr.splitlines()) == 1
+
+
+def test_a_flaky_test_is_reported_and_never_patched(tmp_path: Path) -> None:
+    flaky = "import random\n\n\ndef test_a():\n    assert random.random() < 0.5\n"
+    project = a_repository(tmp_path / "project", GREEN, {"tests/test_luck.py": flaky})
+
+    for _ in range(5):
+        ended = selfheal(project, "heal", "--no-model", "--failed")
+        if ended.told["failures"]:
+            break
+
+    assert (ended.exit_code, ended.told["status"]) == (3, "flaky")
+    assert ended.told["patch"] is None
+
+
+def test_red_on_the_attested_green_revision_is_the_environment(tmp_path: Path) -> None:
+    needs = "import urllib.request\n\n\ndef test_net():\n    urllib.request.urlopen('http://127.0.0.1:9', timeout=1)\n"
+    project = a_repository(tmp_path / "project", {**GREEN, "tests/test_net.py": needs}, {"README.md": "hello\n"})
+
+    ended = selfheal(project, "heal", "--no-model", "--base", "HEAD~1")
+
+    assert (ended.exit_code, ended.told["status"]) == (4, "environment")
+
+
+def test_a_fixer_heals_the_step_that_is_its_check(tmp_path: Path) -> None:
+    check = "grep -q ok data.txt"
+    config = f'[steps.data]\nrun = "{check}"\nfix = ["echo ok > data.txt"]\n'
+    project = a_repository(tmp_path / "project", {"data.txt": "ok\n", ".selfheal.toml": config}, {"data.txt": "no\n"})
+
+    ended = selfheal(project, "heal", "--no-model")
+
+    assert (ended.exit_code, ended.told["status"]) == (0, "healed"), ended.stderr
+    assert [attempt["remedy"] for attempt in ended.told["attempts"]] == ["fixer"]
+
+
+def test_uncommitted_changes_are_healed_and_publish_says_why_not(tmp_path: Path) -> None:
+    project = a_repository(tmp_path / "project", GREEN, remote=tmp_path / "origin.git")
+    put(project, BROKEN)
+
+    healed = selfheal(project, "heal", "--no-model")
+    published = selfheal(project, "publish")
+
+    assert (healed.exit_code, healed.told["source"]["dirty"]) == (0, True), healed.stderr
+    assert published.exit_code == 2
+    assert "git apply" in published.stderr
+
+
+def test_a_folder_without_git_is_diagnosed(tmp_path: Path) -> None:
+    put(tmp_path, {**GREEN, **BROKEN})
+
+    ended = selfheal(tmp_path, "heal", "--no-model")
+
+    assert (ended.exit_code, ended.told["status"]) == (1, "not_healed")
+    assert ended.told["diagnosis"]["kind"] == "new_failure"
+
+
+def test_without_a_key_the_ladder_goes_on_and_says_so_once(broken: Path) -> None:
+    ended = selfheal(broken, "heal")
+
+    assert ended.exit_code == 0
+    assert ended.stderr.count("ANTHROPIC_API_KEY") == 1
+
+
+def test_a_command_after_two_dashes_is_a_step(broken: Path) -> None:
+    ended = selfheal(broken, "heal", "--no-model", "--json", "--", "python", "-m", "pytest", "-q", "-p", "no:anyio")
+
+    assert ended.exit_code == 0, ended.stderr
+    assert json.loads(ended.stdout)["step"] == "command"
+
+
+def test_diagnose_stops_at_the_diagnosis(broken: Path) -> None:
+    ended = selfheal(broken, "diagnose")
+
+    assert (ended.exit_code, ended.told["attempts"]) == (1, [])
+    assert ended.told["diagnosis"]["kind"] == "regression"
+
+
+def test_no_secret_of_the_caller_reaches_a_step_or_the_output(tmp_path: Path) -> None:
+    spy = "import os\n\n\ndef test_env():\n    assert not os.environ, 'marker ' + repr(dict(os.environ))\n"
+    project = a_repository(tmp_path / "project", GREEN, {"tests/test_spy.py": spy})
+    secrets = {"ANTHROPIC_API_KEY": "sk-ant-verysecret-0123456789", "SELFHEAL_TOKEN": "glpat-alsosecret-987654"}
+
+    ended = selfheal(project, "heal", "--no-model", environ=secrets)
+
+    written = b"".join(path.read_bytes() for path in ended.folder.rglob("*") if path.is_file())
+    assert b"marker" in written
+    for secret in secrets.values():
+        assert secret.encode() not in written
+        assert secret not in ended.stdout + ended.stderr
+
+
+BAD_INPUT = {
+    "an unknown key": (["heal"], {".selfheal.toml": "enginee = 1\n"}, 2, "did you mean `engine`?"),
+    "an unknown step": (["heal", "--step", "test"], {}, 2, "there is no step 'test'"),
+    "a step and a command": (["heal", "--step", "tests", "--", "true"], {}, 2, "give one of them"),
+    "a revision that does not exist": (["heal", "--base", "v99"], {}, 2, "there is no revision 'v99'"),
+    "a folder that does not exist": (["heal", "--source", "nowhere"], {}, 2, "nowhere is no folder"),
+    "a configuration that does not exist": (["heal", "--config", "nowhere.toml"], {}, 2, "nowhere.toml: No such file"),
+    "a remedy that does not exist": (["heal", "--ladder", "fixer,magic"], {}, 2, "there is no remedy 'magic'"),
+    "a script that does not exist": (["heal", "--model", "scripted:nowhere.json"], {}, 2, "nowhere.json"),
+    "a model without a price": (["heal", "--model", "my-model"], {}, 2, "model.prices"),
+    "a setup that fails": (["heal"], {".selfheal.toml": 'setup = ["exit 3"]\n[steps.a]\nrun = "true"\n'}, 2, "setup failed"),
+    "nothing to publish": (["publish"], {}, 2, "heal.json"),
+    "dagger without setup": (["heal", "--engine", "dagger"], {}, 2, "needs `setup`"),
+    "a strange output folder": (["heal", "--output", "calc"], {}, 2, "which selfheal did not write"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("words", "files", "code", "said"), BAD_INPUT.values(), ids=BAD_INPUT.keys())
+def test_bad_input_gets_a_message_and_an_exit_code(
+    broken: Path, words: list[str], files: Files, code: int, said: str
+) -> None:
+    put(broken, files)
+
+    ended = selfheal(broken, *words)
+
+    assert (ended.exit_code, said in ended.stderr) == (code, True), ended.stderr
+
+
+def test_without_git_it_says_what_to_install(broken: Path, tmp_path: Path) -> None:
+    tools = tmp_path / "tools"
+    tools.mkdir()
+
+    ended = selfheal(broken, "heal", "--no-model", environ={"PATH": f"{tools}"})
+
+    assert ended.exit_code == 7
+    assert "git" in ended.stderr
+
+
+def test_a_report_that_is_no_xml_is_read_as_output(tmp_path: Path) -> None:
+    config = '[steps.a]\nrun = "echo broken > r.xml; echo it went wrong; exit 1"\nreports = ["*.xml"]\n'
+    project = a_repository(tmp_path / "project", {".selfheal.toml": config})
+
+    ended = selfheal(project, "heal", "--no-model")
+
+    assert ended.exit_code == 1
+    assert ended.told["failures"][0]["id"] == "step:a"
+
+
+def test_a_step_that_hangs_is_stopped_and_named(tmp_path: Path) -> None:
+    config = '[steps.a]\nrun = "sleep 300"\ntimeout-minutes = 0.01\n'
+    project = a_repository(tmp_path / "project", {".selfheal.toml": config})
+
+    ended = selfheal(project, "heal", "--no-model")
+
+    assert (ended.exit_code, ended.told["status"]) == (4, "environment")
+    assert "timeout" in ended.told["failures"][0]["message"]
+
+
+def test_a_remote_that_refuses_keeps_the_patch(broken: Path, tmp_path: Path) -> None:
+    hook = tmp_path / "origin.git/hooks/pre-receive"
+    hook.write_text("#!/bin/sh\necho 'protected by the owner'\nexit 1\n")
+    hook.chmod(0o755)
+    selfheal(broken, "heal", "--no-model")
+
+    ended = selfheal(broken, "publish")
+
+    assert ended.exit_code == 7
+    assert "protected by the owner" in ended.stderr
+    assert (ended.folder / "fix.patch").is_file()
+
+
+def test_ctrl_c_ends_with_130_and_leaves_nothing_running(tmp_path: Path) -> None:
+    config = '[steps.a]\nrun = "sleep 4321"\n'
+    project = a_repository(tmp_path / "project", {".selfheal.toml": config})
+    clean = {"PATH": f"{BIN}:{os.environ['PATH']}", "HOME": "/nonexistent"}
+    process = subprocess.Popen([BIN / "selfheal", "heal", "--no-model"], cwd=project, env=clean, stderr=subprocess.PIPE)
+
+    def sleeping() -> bool:
+        return any(b"sleep\x004321" in path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.is_file())
+
+    deadline = time.monotonic() + 30
+    while not sleeping() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+
+    assert process.wait(20) == 130
+    assert process.stderr is not None
+    assert b"interrupted" in process.stderr.read()
+    time.sleep(0.2)
+    assert not sleeping()

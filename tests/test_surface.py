@@ -1,0 +1,80 @@
+"""Options exist once, in config.py: everything else that names them must agree."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import jsonschema
+import pytest
+from click.testing import CliRunner
+
+from selfheal_ci.cli import main
+from selfheal_ci.config import HEAL, OPTIONS, PUBLISH, Option, schema
+
+ROOT = Path(__file__).parent.parent
+FLAGGED = [option for option in OPTIONS if option.flag]
+LOCAL_ONLY = {"--failed"}  # the action passes it by itself
+
+
+def ids(option: Option) -> str:
+    return option.flag or option.field
+
+
+@pytest.mark.parametrize("option", [option for option in FLAGGED if option.flag not in LOCAL_ONLY], ids=ids)
+def test_the_action_has_an_input_for_each_flag(option: Option) -> None:
+    text = (ROOT / "action.yml").read_text()
+    name = (option.flag or "").removeprefix("--")
+
+    assert re.search(rf"^  {name}:$", text, re.MULTILINE)
+    variable = "INPUT_FOLDER" if option.field == "output" and option.commands == (PUBLISH,) else option.variable
+    assert f"{variable}: ${{{{ inputs.{name} }}}}" in text
+
+
+def test_the_action_has_no_input_that_is_no_flag() -> None:
+    inputs = (ROOT / "action.yml").read_text().split("\noutputs:")[0]
+    named = set(re.findall(r"^  ([a-z-]+):$", inputs, re.MULTILINE))
+
+    assert named - {(option.flag or "").removeprefix("--") for option in FLAGGED} == {"mode", "anthropic-api-key", "token"}
+
+
+def test_the_component_sets_only_variables_of_ours() -> None:
+    text = (ROOT / "templates" / "selfheal.yml").read_text()
+    variables = set(re.findall(r"^    (SELFHEAL_[A-Z_]+):", text, re.MULTILINE))
+
+    assert variables - {option.variable for option in FLAGGED} == {"SELFHEAL_PACKAGE", "SELFHEAL_TOKEN"}
+
+
+@pytest.mark.parametrize("option", OPTIONS, ids=ids)
+def test_the_readme_names_each_option(option: Option) -> None:
+    text = (ROOT / "README.md").read_text()
+
+    for name in (option.key, option.flag):
+        assert name is None or f"`{name}" in text
+
+
+@pytest.mark.parametrize("command", [HEAL, PUBLISH])
+def test_help_names_each_flag(command: str) -> None:
+    said = CliRunner().invoke(main, [command, "--help"]).output
+
+    for option in FLAGGED:
+        assert (f"{option.flag} " in said or f"{option.flag}\n" in said) == (command in option.commands)
+
+
+def test_every_key_of_the_configuration_is_in_its_schema() -> None:
+    described = schema()
+
+    for option in OPTIONS:
+        place = described
+        for part in (option.key or "").split("."):
+            place = place["properties"][part] if option.key else place
+    jsonschema.Draft202012Validator.check_schema(described)
+
+
+@pytest.mark.parametrize("name", ["heal", "config", "publish"])
+def test_the_command_schema_prints_a_valid_schema(name: str) -> None:
+    done = CliRunner().invoke(main, ["schema", name])
+
+    assert done.exit_code == 0
+    jsonschema.Draft202012Validator.check_schema(json.loads(done.output))

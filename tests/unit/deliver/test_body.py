@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from selfheal_ci.deliver import artifact, body
+from selfheal_ci.deliver.artifact import Artifact
+from selfheal_ci.redact import Redactor
+from selfheal_ci.values import Candidate, Evidence, Healing, Status, Verified
+from tests.healings import FAILURE, FIX, HEALED_TREE, PATCH, TEST, VERIFIED, a_healing, a_key, assert_golden
+
+
+def told(folder: Path, healing: Healing) -> Artifact:
+    return artifact.write(
+        folder, healing, key=a_key(healing), engine="local", patch=PATCH, redactor=Redactor(), healed=HEALED_TREE
+    )
+
+
+@pytest.mark.parametrize("status", Status)
+def test_reports(status: Status) -> None:
+    healing = a_healing(status)
+    patch = PATCH if healing.changes else b""
+
+    assert_golden(f"report_{status}.md", body.report(healing, patch=patch, key=a_key(healing), engine="local"))
+
+
+def test_reports_what_was_healed_in_part() -> None:
+    healing = replace(a_healing(Status.NOT_HEALED), changes=FIX)
+
+    assert_golden("report_partial.md", body.report(healing, patch=PATCH, key=a_key(healing), engine="local"))
+
+
+def test_reports_an_error_that_came_before_anything_else() -> None:
+    assert_golden("report_early_error.md", body.error_report("no such revision: 'x'\n  name one with --base", step="tests"))
+
+
+HOSTILE = "@admin Fixes #1 ![x](http://evil/a.png) <img src=x> ``` \n/close\n\x1b[31m \u202e [skip ci]"
+
+
+def test_keeps_every_text_of_others_from_doing_anything() -> None:
+    failure = replace(FAILURE, id=HOSTILE, message=HOSTILE, text=HOSTILE + "\n````\n</details>", path=HOSTILE)
+    healed = a_healing(Status.HEALED)
+    assert healed.finding
+    healing = replace(
+        healed,
+        failures=(failure,),
+        finding=replace(healed.finding, summary=HOSTILE, model_verdict=HOSTILE),
+        labels=(HOSTILE,),
+        not_checked=(HOSTILE,),
+        attempts=(replace(VERIFIED, candidate=Candidate(HOSTILE, FIX, HOSTILE)),),
+        evidence=Evidence(3, (HOSTILE,), (), (), 3),
+    )
+
+    assert_golden("report_hostile.md", body.report(healing, patch=PATCH + b"+```` @admin\n", key="0" * 64, engine="local"))
+
+
+def test_cuts_long_lists_and_patches() -> None:
+    healing = replace(a_healing(Status.HEALED), failures=(FAILURE,) * 5000, attempts=(VERIFIED,) * 5000)
+
+    report = body.report(healing, patch=PATCH + b"+x\n" * 100_000)
+
+    assert len(report) < 60_000
+    assert "- and 4,980 more" in report
+    assert "and 4,970 more, in `heal.json`" in report
+    assert "The patch is longer" in report
+
+
+def test_titles_a_fix_after_the_test(tmp_path: Path) -> None:
+    assert body.title(told(tmp_path, a_healing(Status.HEALED))) == "fix(ci): make test_total pass"
+
+
+def test_titles_a_revert_so(tmp_path: Path) -> None:
+    revert = replace(VERIFIED, candidate=replace(VERIFIED.candidate, remedy="revert"))
+
+    assert body.title(told(tmp_path, replace(a_healing(Status.HEALED), attempts=(revert,)))) == (
+        "Revert cart.py:2, which broke test_total"
+    )
+
+
+@pytest.mark.parametrize(
+    ("ids", "title"),
+    [
+        (("a::one", "a::two"), "fix(ci): make 2 failing tests of tests pass"),
+        (("step:lint",), "fix(ci): make the step tests pass"),
+        (("a.py::test[Fixes #1 @bob]",), "fix(ci): make test[Fixes # 1 @ bob] pass"),
+        (("a::" + "x" * 99,), "fix(ci): make " + "x" * 57 + "…"),
+    ],
+)
+def test_titles_fixes_by_template(tmp_path: Path, ids: tuple[str, ...], title: str) -> None:
+    healing = replace(a_healing(Status.HEALED), evidence=Evidence(3, ids, (), (), 3))
+
+    assert body.title(told(tmp_path, healing)) == title
+
+
+def test_writes_the_commit_message(tmp_path: Path) -> None:
+    other = replace(FAILURE, id="other", fingerprint="1:not-healed")
+    healing = a_healing(Status.HEALED)
+    evidence = Evidence(3, (TEST,), (), (), 3)
+    attempts = (replace(VERIFIED, verdict=Verified(evidence)),)
+
+    message = body.commit_message(told(tmp_path, replace(healing, failures=(FAILURE, other), attempts=attempts)))
+
+    assert_golden("commit_message.txt", message)

@@ -1,0 +1,117 @@
+"""Green is more than exit code 0, and red always says what fails."""
+
+from __future__ import annotations
+
+import pytest
+
+from selfheal_ci.detect import Outcome, ReportCase, Reports, result
+from selfheal_ci.values import Failure, Green, Output, Red, Run, Step, Stop, Unclear
+
+STEP = Step("tests", "run")
+PASSED = ReportCase("a.py::ok", Outcome.PASSED)
+FAILED = ReportCase(
+    "a.py::bad", Outcome.FAILED, "a.py", 3, "KeyError", "KeyError: 'x'\nmore", "a.py:4: in f\nlib.py:9: KeyError", "printed"
+)
+SKIPPED = ReportCase("a.py::later", Outcome.SKIPPED)
+
+
+def a_run(exit_code: int | None = 0, *, stop: Stop = Stop.EXITED, output: str = "") -> Run:
+    return Run("run", stop, exit_code, Output(tail=output.encode()), 60.2)
+
+
+def message(result_: object) -> str:
+    assert isinstance(result_, Red)
+    (failure,) = result_.failures
+    assert failure.id == "step:tests"
+    return failure.message
+
+
+def test_green_is_exit_code_0_and_a_passing_test() -> None:
+    run = a_run()
+
+    assert result(run, STEP, Reports((PASSED, SKIPPED)), expected=True) == Green(
+        run, frozenset({"a.py::ok", "a.py", "step:tests"})
+    )
+    assert result(run, STEP, Reports()) == Green(run, frozenset({"step:tests"}))
+
+
+@pytest.mark.parametrize("exit_code", [0, 1, 2])
+def test_red_has_the_failures_of_the_report(exit_code: int) -> None:
+    red = result(a_run(exit_code), STEP, Reports((PASSED, FAILED, SKIPPED)))
+
+    assert isinstance(red, Red)
+    (failure,) = red.failures
+    assert failure == Failure(
+        "a.py::bad",
+        failure.fingerprint,
+        "KeyError: 'x'",
+        "lib.py",
+        9,
+        "KeyError",
+        "a.py:4: in f\nlib.py:9: KeyError\n\nprinted",
+    )
+    assert red.passed == {"a.py::ok", "a.py"}
+
+
+def test_a_file_that_fails_as_a_whole_is_not_passed() -> None:
+    red = result(a_run(1), STEP, Reports((PASSED, ReportCase("a.py", Outcome.ERROR))))
+
+    assert red.passed == {"a.py::ok"}  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "reports", "expected", "said"),
+    [
+        (0, Reports(), True, "no test was reported"),
+        (0, Reports((SKIPPED,)), True, "every test was skipped"),
+        (0, Reports((PASSED,), "a.xml: not XML: x"), True, "a report cannot be read (a.xml: not XML: x)"),
+        (1, Reports(), True, "exit code 1"),
+        (1, Reports((), "a.xml: not XML: x"), True, "exit code 1"),
+        (3, Reports((PASSED,)), True, "exit code 3 though no test failed"),
+        (139, Reports(), False, "exit code 139 (SIGSEGV)"),
+        (255, Reports(), False, "exit code 255"),
+    ],
+)
+def test_without_a_failing_case_the_step_fails_as_a_whole(
+    exit_code: int, reports: Reports, expected: bool, said: str
+) -> None:
+    assert message(result(a_run(exit_code), STEP, reports, expected=expected)) == said
+
+
+def test_the_tool_may_know_better_words() -> None:
+    assert message(result(a_run(5), STEP, Reports(), why="no test was collected")) == "no test was collected"
+
+
+@pytest.mark.parametrize(
+    ("stop", "why"),
+    [
+        (Stop.TIMEOUT, "timeout after 60 s"),
+        (Stop.MEMORY, "it used more memory than it may"),
+        (Stop.DISK, "it wrote more than it may"),
+        (Stop.KILLED, "it was killed"),
+    ],
+)
+def test_a_run_that_was_stopped_says_nothing_about_the_step(stop: Stop, why: str) -> None:
+    run = a_run(None, stop=stop)
+
+    assert result(run, STEP, Reports((PASSED, FAILED))) == Unclear(run, why)
+
+
+@pytest.mark.parametrize(
+    ("said", "text", "type_", "told"),
+    [
+        ("failed on setup with \"KeyError: 'x'\"", "", "KeyError", "KeyError: 'x'"),
+        ("assert 1 == 2", "a.py:1: AssertionError", "AssertionError", "assert 1 == 2"),
+        ("assert 1 == 2", "", "AssertionError", "assert 1 == 2"),
+        ("pkg.errors.Odd: no", "", "pkg.errors.Odd", "pkg.errors.Odd: no"),
+        ("collection failure", "x\nE   ImportError: no 'a'\nE   hint", "ImportError", "ImportError: no 'a'"),
+        ("", 'E     File "a.py", line 3\nE       def f(\nE   SyntaxError: closed', "SyntaxError", "SyntaxError: closed"),
+        ("", "something\n  else\n\n", "", "else"),
+        ("", "", "", "failed"),
+    ],
+)
+def test_finds_the_type_and_the_words_where_a_report_does_not_give_them(said: str, text: str, type_: str, told: str) -> None:
+    red = result(a_run(1), STEP, Reports((ReportCase("a", Outcome.FAILED, message=said, text=text),)))
+
+    assert isinstance(red, Red)
+    assert [(failure.type, failure.message) for failure in red.failures] == [(type_, told)]

@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from selfheal_ci.diagnose.triage import Triage, triage
+from selfheal_ci.values import Attested, Base, Kind, Red
+from tests.fakes import Check, MemoryHistory, Project, a_place
+
+HERE = {"a.py": b"wrong\n"}
+GREEN = {"a.py": b"right\n"}
+
+
+def fails_when(text: bytes) -> Check:
+    return lambda files: "it is wrong" if files["a.py"] == text else None
+
+
+def decided(
+    checks: Mapping[str, Check], *, base: Base | None = None, revisions: Mapping[str, Project] | None = None
+) -> Triage:
+    place = a_place(HERE, checks, base=base)
+    history = MemoryHistory({name: place.files.tree(files) for name, files in (revisions or {}).items()}, place.files)
+    red = place.lab.run_step()
+    assert isinstance(red, Red)
+    return triage(red, place.source, place.lab, history)
+
+
+def guess(commit: str = "green") -> Base:
+    return Base(commit, Attested.GUESS)
+
+
+def test_red_here_and_green_there_is_a_regression() -> None:
+    found = decided({"t::a": fails_when(b"wrong\n")}, base=guess(), revisions={"green": GREEN})
+
+    assert found.finding.kinds == {"t::a": Kind.REGRESSION}
+    assert found.finding.reproduced == 11
+    assert found.green is not None
+    assert found.green.revision == "green"
+
+
+def test_passing_in_any_rerun_is_flaky() -> None:
+    answers = iter(["red", "red", "red", None])
+
+    found = decided({"t::a": lambda _: next(answers, None)})
+
+    assert found.finding.kind is Kind.FLAKY
+
+
+def test_red_on_an_attested_green_revision_is_the_environment() -> None:
+    option = Base("green", Attested.OPTION)
+
+    found = decided({"t::a": lambda _: "no network"}, base=option, revisions={"green": GREEN})
+
+    assert found.finding.kind is Kind.ENVIRONMENT
+
+
+def test_red_on_every_guess_is_a_new_failure() -> None:
+    found = decided({"t::a": lambda _: "red"}, base=guess(), revisions={"green": GREEN, "green~1": GREEN})
+
+    assert found.finding.kind is Kind.NEW_FAILURE
+    assert found.green is None
+
+
+def test_a_guess_is_stepped_back_until_it_is_green() -> None:
+    revisions = {"green": HERE, "green~1": HERE, "green~2": GREEN}
+
+    found = decided({"t::a": fails_when(b"wrong\n")}, base=guess(), revisions=revisions)
+
+    assert found.finding.kind is Kind.REGRESSION
+    assert found.green is not None
+    assert found.green.revision == "green~2"
+
+
+def test_a_test_that_green_does_not_have_is_a_new_failure() -> None:
+    def new(files: Project) -> str | None:
+        return "red" if files["a.py"] == b"wrong\n" else "ABSENT"
+
+    found = decided({"t::a": new}, base=guess(), revisions={"green": GREEN})
+
+    assert found.finding.kind is Kind.NEW_FAILURE
+
+
+@pytest.mark.parametrize("attested", [Attested.OPTION, Attested.GUESS])
+def test_what_is_red_on_green_beside_a_regression_is_baseline(attested: Attested) -> None:
+    checks: Mapping[str, Check] = {"t::a": fails_when(b"wrong\n"), "t::net": lambda _: "no network"}
+
+    found = decided(checks, base=Base("green", attested), revisions={"green": GREEN})
+
+    assert found.finding.kinds == {"t::a": Kind.REGRESSION, "t::net": Kind.BASELINE}
+    assert found.finding.kind is Kind.REGRESSION
+
+
+def test_passing_alone_and_failing_in_the_whole_step_depends_on_the_order() -> None:
+    place = a_place(HERE, {"t::a": fails_when(b"wrong\n"), "t::b": lambda _: None}, base=guess())
+    ask, sandbox = place.sandbox.run, place.sandbox
+
+    def only_when_alone_green(command, changes):
+        sandbox.checks = {**sandbox.checks, "t::a": (lambda _: None) if command.shell != "null" else fails_when(b"wrong\n")}
+        return ask(command, changes)
+
+    sandbox.run = only_when_alone_green  # type: ignore[method-assign, assignment]
+    red = place.lab.run_step()
+    assert isinstance(red, Red)
+    history = MemoryHistory({"green": place.files.tree(GREEN)}, place.files)
+
+    found = triage(red, place.source, place.lab, history)
+
+    assert found.finding.kind is Kind.ORDER_DEPENDENT
+
+
+def test_a_folder_without_history_has_new_failures() -> None:
+    assert decided({"t::a": lambda _: "red"}).finding.kind is Kind.NEW_FAILURE

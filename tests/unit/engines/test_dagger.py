@@ -1,0 +1,378 @@
+"""The Dagger engine where it differs from the contract: what it asks for, what it limits, and all that can break."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import textwrap
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import dagger
+import pytest
+
+from selfheal_ci.engines.dagger import DaggerEngine
+from selfheal_ci.engines.dagger_session import Given
+from selfheal_ci.errors import EngineError, SelfhealError, UsageError
+from selfheal_ci.values import Changes, Command, Content, Limits, Recipe, Stop
+from tests.builders_tree import a_tree, exporter
+from tests.dagger_stub import Faults, Stub
+
+FILES = {"a.txt": b"a\n"}
+TREE = a_tree(Path("/home/me/project"), FILES)
+SEE = Command("cat a.txt", timeout=20)
+
+
+@pytest.fixture
+def stub(tmp_path: Path) -> Iterator[Stub]:
+    with Stub.serving(tmp_path / "stub") as stub:
+        yield stub
+
+
+def an_engine(tmp_path: Path, environ: dict[str, str], **more: object) -> DaggerEngine:
+    work = tmp_path / "work"
+    work.mkdir(exist_ok=True)
+    options: dict[str, object] = {"limits": Limits(), "image": "python:3.11-slim", "patience": 20.0, **more}
+    return DaggerEngine(export=exporter(FILES), work=work, environ=environ, **options)  # type: ignore[arg-type]
+
+
+def a_cli(tmp_path: Path, script: str) -> dict[str, str]:
+    """An environment with a `dagger` of ours."""
+    program = tmp_path / "bin" / "dagger"
+    program.parent.mkdir()
+    program.write_text(f"#!{sys.executable}\n" + textwrap.dedent(script))
+    program.chmod(0o755)
+    return {"PATH": f"{program.parent}:/usr/bin:/bin"}
+
+
+# what is asked for ---------------------------------------------------------------------------------------------------
+
+
+def test_setup_runs_again_only_for_another_tree_or_setup(tmp_path: Path, stub: Stub) -> None:
+    def executed(recipe: Recipe) -> int:
+        before = len(stub.executed)
+        with an_engine(tmp_path, stub.environ).prepare(TREE, recipe) as sandbox:
+            sandbox.run(SEE)
+            sandbox.run(SEE, Changes({"a.txt": Content(b"b")}))
+        return len(stub.executed) - before
+
+    assert executed(Recipe(setup=("echo 1 > one",))) == 5  # the user, the tree, setup, two runs
+    assert executed(Recipe(setup=("echo 1 > one",))) == 2  # another session: the runs alone
+    assert executed(Recipe(setup=("echo 1 > one", "echo 2 > two"))) == 3
+
+
+def test_the_recipes_image_wins(tmp_path: Path, stub: Stub) -> None:
+    with (
+        pytest.raises(EngineError, match="missing:latest"),
+        an_engine(tmp_path, stub.environ).prepare(TREE, Recipe(image="missing:latest")),
+    ):
+        pass
+
+
+def test_an_image_without_what_we_need_is_told_with_a_remedy(tmp_path: Path, stub: Stub) -> None:
+    stub.faults.lacks = frozenset({"setpriv"})
+
+    with pytest.raises(EngineError) as told, an_engine(tmp_path, stub.environ).prepare(TREE, Recipe()):
+        pass
+
+    assert told.value.message == "the image python:3.11-slim has no setpriv"
+    assert "apk add util-linux" in told.value.hint
+
+
+@pytest.mark.parametrize("image", ["", "a b", "--flag", "a\nRUN x", "é\u200b"])
+def test_a_name_that_is_no_image_is_refused(tmp_path: Path, stub: Stub, image: str) -> None:
+    with (
+        pytest.raises(UsageError, match="no name of an image"),
+        an_engine(tmp_path, stub.environ, image=image).prepare(TREE, Recipe()),
+    ):
+        pass
+
+
+def test_network_is_there_for_a_command_that_asks(tmp_path: Path, stub: Stub) -> None:
+    look = f"{sys.executable} -c 'import socket; print(len(socket.if_nameindex()))'"
+    with an_engine(tmp_path, stub.environ).prepare(TREE, Recipe()) as sandbox:
+        closed = sandbox.run(Command(look, timeout=20))
+        open_ = sandbox.run(Command(look, timeout=20, network=True))
+
+    assert int(closed.output.text) == 1
+    assert int(open_.output.text) >= 1
+    assert stub.executed[-1] == ["sh", "/.selfheal/changes/run.sh"]
+
+
+def test_environment_folders_stay_here(tmp_path: Path, stub: Stub) -> None:
+    seen = []
+    engine = an_engine(tmp_path, stub.environ)
+    object.__setattr__(engine, "export", lambda tree, into: seen.append(tree.environment))
+
+    with engine.prepare(a_tree(TREE.root, {}), Recipe()):
+        pass
+
+    assert seen == [()]
+
+
+def test_nothing_is_left_in_the_work_folder(tmp_path: Path, stub: Stub) -> None:
+    with an_engine(tmp_path, stub.environ).prepare(TREE, Recipe()) as sandbox:
+        sandbox.run(SEE)
+
+    assert list((tmp_path / "work").iterdir()) == []
+
+
+# limits --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="the stub has a second uid only as root")
+def test_a_run_over_its_memory_is_stopped(tmp_path: Path, stub: Stub) -> None:
+    limits = Limits(memory=200 << 20)
+    hog = f"{sys.executable} -c 'import time; x = bytearray(500 << 20); time.sleep(20)'"
+    with an_engine(tmp_path, stub.environ, limits=limits).prepare(TREE, Recipe()) as sandbox:
+        run = sandbox.run(Command(f"echo said; {hog}", timeout=30))
+
+    assert (run.stop, run.exit_code) == (Stop.MEMORY, None)
+    assert run.output.text.startswith("said\n")
+    assert run.seconds < 10
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="the stub has a second uid only as root")
+def test_a_run_has_no_more_processes_than_allowed(tmp_path: Path, stub: Stub) -> None:
+    limits = Limits(processes=20)
+    with an_engine(tmp_path, stub.environ, limits=limits, concurrency=1).prepare(TREE, Recipe()) as sandbox:
+        run = sandbox.run(Command("for n in $(seq 60); do sleep 5 & done; echo all", timeout=30))
+
+    assert "fork" in run.output.text.lower()
+
+
+def test_a_command_killed_from_outside_is_no_exit_code(tmp_path: Path, stub: Stub) -> None:
+    with an_engine(tmp_path, stub.environ).prepare(TREE, Recipe()) as sandbox:
+        killed = sandbox.run(Command("kill -9 $$", timeout=20))
+        crashed = sandbox.run(Command("kill -SEGV $$", timeout=20))
+
+    assert (killed.stop, killed.exit_code) == (Stop.KILLED, None)
+    assert (crashed.stop, crashed.exit_code) == (Stop.EXITED, 139)
+
+
+def test_a_flood_of_files_is_left_behind(tmp_path: Path, stub: Stub) -> None:
+    flood = f"{sys.executable} -c 'for n in range(20001): open(str(n), \"w\")'"
+    with an_engine(tmp_path, stub.environ).prepare(TREE, Recipe()) as sandbox:
+        run = sandbox.run(Command(f"{flood}; rm a.txt; exit 3", timeout=60))
+
+    assert (run.exit_code, dict(run.changed.files)) == (3, {"a.txt": None})
+
+
+def test_the_trees_own_programs_are_not_ours(tmp_path: Path, stub: Stub) -> None:
+    evil = "#!/bin/sh\necho evil >&2\nexit 1\n"
+    changes = Changes({name: Content(evil.encode(), "100755") for name in ("find", "cp", "tar", "setpriv", "timeout")})
+    with an_engine(tmp_path, stub.environ).prepare(TREE, Recipe()) as sandbox:
+        stub.path = f"{TREE.root}:/usr/bin:/bin"
+        run = sandbox.run(Command("find; echo new > a.txt", timeout=20), changes)
+
+    assert run.output.text == "evil\n"
+    assert run.changed == Changes({"a.txt": Content(b"new\n")})
+
+
+# losing things -------------------------------------------------------------------------------------------------------
+
+
+def test_no_engine_and_no_command_line_tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")  # the tool cannot be downloaded
+
+    with pytest.raises(EngineError) as told, an_engine(tmp_path, {"PATH": "/nowhere"}).prepare(TREE, Recipe()):
+        pass
+
+    assert "Failed to download the Dagger CLI" in told.value.message
+    assert "--engine local" in told.value.hint
+
+
+def test_a_tool_that_is_not_there(tmp_path: Path) -> None:
+    environ = {"_EXPERIMENTAL_DAGGER_CLI_BIN": str(tmp_path / "nothing")}
+
+    with pytest.raises(SelfhealError, match="does not start") as told:
+        an_engine(tmp_path, environ).prepare(TREE, Recipe()).__enter__()
+
+    assert told.value.exit_code == 7
+
+
+def test_a_tool_that_finds_no_docker(tmp_path: Path) -> None:
+    environ = a_cli(
+        tmp_path, "import sys; print('Error: Cannot connect to the Docker daemon', file=sys.stderr); sys.exit(1)"
+    )
+
+    with pytest.raises(EngineError) as told:
+        an_engine(tmp_path, environ).prepare(TREE, Recipe()).__enter__()
+
+    assert told.value.message == "`dagger session` gave no engine: Error: Cannot connect to the Docker daemon"
+    assert "start Docker" in told.value.hint
+
+
+def test_a_tool_that_hangs_is_killed(tmp_path: Path) -> None:
+    pid = tmp_path / "pid"
+    environ = a_cli(tmp_path, f"import os, time; open({str(pid)!r}, 'w').write(str(os.getpid())); time.sleep(90)")
+    began = time.monotonic()
+
+    with pytest.raises(EngineError, match="did not answer within 1 s"):
+        an_engine(tmp_path, environ, patience=1.0).prepare(TREE, Recipe()).__enter__()
+
+    assert time.monotonic() - began < 15
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(pid.read_text()), 0)
+
+
+def test_a_tool_that_serves_is_used_and_let_go(tmp_path: Path, stub: Stub) -> None:
+    session = json.dumps({"port": stub.port, "session_token": stub.token})
+    ended = tmp_path / "ended"
+    environ = a_cli(
+        tmp_path,
+        f"""
+        import os, sys
+        print({session!r}, flush=True)
+        print("engine of", os.environ.get("ANTHROPIC_API_KEY", "nobody"), file=sys.stderr)
+        sys.stdin.read()
+        open({str(ended)!r}, "w").write("ended")
+        """,
+    )
+    heard: list[str] = []
+    engine = an_engine(tmp_path, {**environ, "ANTHROPIC_API_KEY": "sk-ant"}, log=heard.append)
+
+    with engine.prepare(TREE, Recipe()) as sandbox:
+        assert sandbox.run(SEE).output.text == "a\n"
+
+    assert ended.read_text() == "ended"
+    assert heard == ["engine of nobody"]
+
+
+def test_a_tool_that_does_not_let_go_is_killed(tmp_path: Path, stub: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("selfheal_ci.engines.dagger_session.CLOSING", 1.0)
+    session = json.dumps({"port": stub.port, "session_token": stub.token})
+    environ = a_cli(tmp_path, f"import time; print({session!r}, flush=True); time.sleep(90)")
+    with an_engine(tmp_path, environ).prepare(TREE, Recipe()):
+        began = time.monotonic()
+
+    assert time.monotonic() - began < 15
+
+
+@pytest.mark.parametrize(
+    "environ", [{"DAGGER_SESSION_PORT": "1"}, {"DAGGER_SESSION_PORT": "x", "DAGGER_SESSION_TOKEN": "t"}]
+)
+def test_half_a_session(tmp_path: Path, environ: dict[str, str]) -> None:
+    with pytest.raises(EngineError, match="DAGGER_SESSION_PORT names no session"):
+        an_engine(tmp_path, environ).prepare(TREE, Recipe()).__enter__()
+
+
+@pytest.mark.parametrize("change", [{"DAGGER_SESSION_PORT": "1"}, {"DAGGER_SESSION_TOKEN": "another"}])
+def test_a_session_that_is_not_there(tmp_path: Path, stub: Stub, change: dict[str, str]) -> None:
+    with pytest.raises(EngineError, match="the Dagger engine is gone"):
+        an_engine(tmp_path, {**stub.environ, **change}).prepare(TREE, Recipe()).__enter__()
+
+
+def test_an_older_engine_is_named(tmp_path: Path) -> None:
+    with Stub.serving(tmp_path / "stub", version="v0.20.6") as stub, pytest.raises(EngineError, match=r"older than 0\.21"):
+        an_engine(tmp_path, stub.environ).prepare(TREE, Recipe()).__enter__()
+
+
+def _calls(tmp_path: Path, stub: Stub) -> int:
+    stub.calls = 0
+    with an_engine(tmp_path, stub.environ).prepare(TREE, Recipe()) as sandbox:
+        sandbox.run(SEE)
+    return stub.calls
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [lambda n: Faults(lose_at=n), lambda n: Faults(garbage_at=n), lambda n: Faults(refuse_at=n)],
+    ids=["lost", "garbage", "refused"],
+)
+def test_an_engine_lost_at_any_call_is_an_error_at_once(tmp_path: Path, stub: Stub, fault: Callable[[int], Faults]) -> None:
+    calls = _calls(tmp_path, stub)
+    assert calls > 5
+    for number in range(1, calls + 1):
+        stub.calls, stub.faults = 0, fault(number)
+        began = time.monotonic()
+
+        with pytest.raises(EngineError) as told, an_engine(tmp_path, stub.environ).prepare(TREE, Recipe()) as sandbox:
+            sandbox.run(SEE)
+
+        assert told.value.exit_code == 7
+        assert told.value.hint
+        assert time.monotonic() - began < 10
+
+
+@pytest.mark.parametrize("code", [137, 1])
+def test_a_run_that_breaks_in_the_engine_is_no_failing_test(tmp_path: Path, stub: Stub, code: int) -> None:
+    with an_engine(tmp_path, stub.environ).prepare(TREE, Recipe()) as sandbox:
+        stub.faults.exec_error = code
+
+        with pytest.raises(EngineError, match=rf"exit code {code}.*runc run failed"):
+            sandbox.run(SEE)
+
+
+def test_an_engine_that_does_not_answer_is_not_waited_for(
+    tmp_path: Path, stub: Stub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with an_engine(tmp_path, stub.environ).prepare(TREE, Recipe()) as sandbox:
+        monkeypatch.setattr("selfheal_ci.engines.dagger.MARGIN", 0.0)
+        stub.faults.slow = 20.0
+        began = time.monotonic()
+
+        with pytest.raises(EngineError, match="did not answer within 1 s"):
+            sandbox.run(Command("true", timeout=1))
+
+        assert time.monotonic() - began < 5
+        stub.faults.slow = 0.0
+
+
+def test_an_error_of_ours_inside_comes_out_as_it_is(tmp_path: Path, stub: Stub) -> None:
+    with pytest.raises(ValueError, match="mine"), an_engine(tmp_path, stub.environ).prepare(TREE, Recipe()):
+        raise ValueError("mine")
+
+
+def test_ctrl_c_stops_what_runs_in_the_engine(tmp_path: Path, stub: Stub) -> None:
+    with an_engine(tmp_path, stub.environ).prepare(TREE, Recipe()) as sandbox:
+        threading.Timer(2.0, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+
+        with pytest.raises(KeyboardInterrupt):
+            sandbox.run(Command("sleep 50", timeout=60))
+
+        deadline = time.monotonic() + 5
+        while stub.running and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert stub.running == 0
+
+
+# inside a module -----------------------------------------------------------------------------------------------------
+
+
+def test_a_given_client_is_used_from_any_thread(tmp_path: Path) -> None:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+
+    async def module(stub: Stub, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+        for name, value in stub.environ.items():
+            monkeypatch.setenv(name, value)
+        given = Given(dagger.dag, asyncio.get_running_loop(), workdir=scratch)
+        engine = an_engine(tmp_path, {}, given=given)
+        async with await dagger.connect():
+            return await asyncio.to_thread(healed, engine)
+
+    def healed(engine: DaggerEngine) -> list[str]:
+        said: list[str] = []
+        with engine.prepare(TREE, Recipe()) as sandbox:
+            threads = [
+                threading.Thread(target=lambda n=n: said.append(sandbox.run(Command(f"echo {n}", timeout=20)).output.text))
+                for n in range(3)
+            ]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        return sorted(said)
+
+    with Stub.serving(tmp_path / "stub", workdir=scratch) as stub, pytest.MonkeyPatch.context() as monkeypatch:
+        assert asyncio.run(module(stub, monkeypatch)) == ["0\n", "1\n", "2\n"]
+
+    assert list(scratch.iterdir()) == []

@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import pytest
+
+from selfheal_ci.gate.policy import Policy
+from selfheal_ci.values import Changes, Content
+from tests.fakes import MemoryFiles
+
+PROJECT = {"shop/cart.py": b"one\ntwo\n", "shop/run.sh": b"#!/bin/sh\n", "README.md": b"hello\n", "link": b"shop"}
+MODES = {"shop/run.sh": "100755", "link": "120000"}
+
+
+def violations(path: str, content: Content | None, *, remedy: str = "model", policy: Policy | None = None) -> list[str]:
+    files = MemoryFiles()
+    tree = files.tree(PROJECT, MODES)
+    return (policy or Policy()).violations(tree, Changes({path: content}), remedy=remedy, read=files.read)
+
+
+@pytest.mark.parametrize("path", ["shop/cart.py", "README.md", "shop/new.py", "docs/guide.md", "src/shop/a.js"])
+def test_allows_source_and_text(path: str) -> None:
+    assert violations(path, Content(b"one\n")) == []
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "tests/test_cart.py", "shop/test_cart.py", "shop/cart_test.go", "conftest.py", "a/conftest.py", "Tests/data.txt",
+        "web/app.spec.ts", "web/__tests__/a.js", "web/__snapshots__/a.snap",
+        ".github/workflows/ci.yml", ".GitHub/workflows/ci.yml", ".gitlab-ci.yml", "Jenkinsfile", "action.yml", "sub/action.yml",
+        "pyproject.toml", "a/PyProject.toml", "setup.py", "requirements-dev.txt", "Makefile", "package.json", "Dockerfile",
+        "Cargo.lock", "uv.lock", "package-lock.json", "go.sum",
+        "pytest.ini", "tox.ini", "noxfile.py", "mypy.ini", "vite.config.ts",
+        "AGENTS.md", "CLAUDE.md", "sitecustomize.py", "shop/usercustomize.py", "x.pth", ".env", ".selfheal.toml", "a/.hidden/b.py",
+    ],
+)  # fmt: skip
+def test_refuses_what_judges_or_steers(path: str) -> None:
+    assert violations(path, Content(b"x = 1\n"))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/etc/passwd", "../up.py", "shop/../../up.py", "shop//cart.py", "shop/./cart.py", "shop\\cart.py", "shop/a\nb.py",
+        "shop/a.py.", "shop/\udcff.py", "shop/a.py ", "con.py", "shop/NUL", ".git/config", "shop/.GIT/config", "shop/git~1/x", "",
+    ],
+)  # fmt: skip
+def test_refuses_names_that_leave_the_tree_or_mean_something_else(path: str) -> None:
+    assert violations(path, Content(b"x = 1\n"))
+
+
+def test_refuses_a_name_that_differs_only_in_case() -> None:
+    assert violations("shop/Cart.py", Content(b"")) == ["shop/Cart.py: there is a file whose name differs only in case"]
+
+
+def test_refuses_a_file_below_a_link() -> None:
+    assert violations("link/cart.py", Content(b"")) == ["link/cart.py: one of its folders is a file or a link"]
+
+
+@pytest.mark.parametrize(("path", "content"), [
+    ("shop/cart.py", Content(b"", "100755")),
+    ("shop/cart.py", Content(b"/etc/passwd", "120000")),
+    ("shop/new.py", Content(b"", "100755")),
+    ("shop/new.py", Content(b"", "160000")),
+    ("link", Content(b"elsewhere", "120000")),
+    ("link", Content(b"a file now", "100644")),
+])  # fmt: skip
+def test_refuses_links_and_modes(path: str, content: Content) -> None:
+    assert violations(path, content)
+
+
+def test_only_a_revert_may_delete() -> None:
+    assert violations("shop/cart.py", None) == ["shop/cart.py: only a revert may delete a file"]
+    assert violations("shop/cart.py", None, remedy="revert") == []
+
+
+@pytest.mark.parametrize("path", ["random.py", "src/json.py", "pytest.py", "unittest/__init__.py"])
+def test_refuses_a_module_that_stands_in_for_the_real_one(path: str) -> None:
+    assert violations(path, Content(b""))
+
+
+def test_refuses_more_lines_than_allowed() -> None:
+    long = Content(b"".join(b"%d\n" % n for n in range(500)))
+    assert violations("shop/cart.py", long) == ["it changes 502 lines, more than 400"]
+    assert violations("shop/cart.py", long, policy=Policy(max_lines=502)) == []
+
+
+def test_refuses_more_files_than_allowed() -> None:
+    files = MemoryFiles()
+    many = Changes({f"shop/{n}.py": Content(b"") for n in range(11)})
+    assert Policy().violations(files.tree(PROJECT), many, remedy="model", read=files.read) == [
+        "it changes 11 files, more than 10"
+    ]
+
+
+def test_the_configuration_adds_to_the_list() -> None:
+    policy = Policy(protected=("shop/money.py", "docs/*"))
+    assert violations("shop/Money.py", Content(b""), policy=policy) == [
+        "shop/Money.py: it is protected by the configuration"
+    ]
+    assert violations("docs/a/b.md", Content(b""), policy=policy)
+    assert violations("shop/cart.py", Content(b""), policy=policy) == []
+
+
+def test_says_what_is_wrong_with_each_file() -> None:
+    assert violations("tests/test_cart.py", Content(b"")) == [
+        "tests/test_cart.py: this is a test file, and no fix may touch it"
+    ]

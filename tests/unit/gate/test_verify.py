@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from selfheal_ci.gate.policy import Policy
+from selfheal_ci.gate.verify import Gate
+from selfheal_ci.values import (
+    Attempt,
+    Candidate,
+    Case,
+    Changes,
+    Content,
+    Evidence,
+    Red,
+    Refused,
+    Rejected,
+    Unusable,
+    Verdict,
+    Verified,
+)
+from tests.fakes import Check, Place, Project, a_finding, a_place
+
+PROJECT = {"a.py": b"wrong\n", "b.py": b"fine\n", "tests/test_a.py": b"judge\n"}
+
+
+def has(path: str, text: bytes) -> Check:
+    return lambda files: None if files.get(path) == text else f"{path} is not {text.decode().strip()}"
+
+
+CHECKS: Mapping[str, Check] = {
+    "t::a": has("a.py", b"right\n"),
+    "t::b": has("b.py", b"fine\n"),
+    "t::old": lambda files: "always red",
+}
+
+
+def a_case(place: Place) -> Case:
+    red = place.lab.run_step()
+    assert isinstance(red, Red)
+    return Case(place.tree, place.lab.step, tuple(f for f in red.failures if f.id == "t::a"), a_finding(), before=red)
+
+
+def judge(changes: Mapping[str, bytes], checks: Mapping[str, Check] = CHECKS, *, flaw: str | None = None) -> Verdict:
+    place = a_place(PROJECT, checks)
+    candidate = Candidate("model", Changes({path: Content(data) for path, data in changes.items()}), "why", flaw=flaw)
+    return Gate(Policy()).judge(candidate, a_case(place), place.lab)
+
+
+def test_verifies_what_turns_the_target_green_and_nothing_red() -> None:
+    verdict = judge({"a.py": b"right\n"})
+
+    assert isinstance(verdict, Verified)
+    assert verdict.evidence.red_to_green == ("t::a",)
+    assert verdict.evidence.repeats == 3
+
+
+def test_rejects_what_does_not_turn_the_target_green_and_says_what_is_left() -> None:
+    verdict = judge({"a.py": b"other\n"})
+
+    assert isinstance(verdict, Rejected)
+    assert verdict.reason == "0 of 1 now pass; t::a: a.py is not right (a.py:1)"
+
+
+def test_rejects_what_breaks_another_test() -> None:
+    verdict = judge({"a.py": b"right\n", "b.py": b"broken\n"})
+
+    assert isinstance(verdict, Rejected)
+    assert verdict.evidence.green_to_red == ("t::b",)
+    assert verdict.reason == "it breaks what passed: t::b: b.py is not fine (a.py:1)"
+
+
+def test_rejects_what_makes_a_passing_test_vanish() -> None:
+    def hidden(files: Project) -> str | None:
+        return None if files["a.py"] == b"wrong\n" else "ABSENT"
+
+    verdict = judge({"a.py": b"right\n"}, {**CHECKS, "t::hidden": hidden})
+
+    assert isinstance(verdict, Rejected)
+    assert verdict.reason == "tests are gone: t::hidden"
+
+
+def test_rejects_a_fix_that_is_not_stable() -> None:
+    answers = iter([None, None, None, "flickers", "flickers"])
+    seen: list[str | None] = []
+
+    def unstable(files: Project) -> str | None:
+        if files["a.py"] == b"wrong\n":
+            return "red"
+        seen.append(next(answers))
+        return seen[-1]
+
+    verdict = judge({"a.py": b"right\n"}, {"t::a": unstable})
+
+    assert isinstance(verdict, Rejected)
+    assert verdict.reason == "passed at first, then failed in repeat 2 of 2: it is not stable"
+
+
+def test_rejects_a_step_that_hangs() -> None:
+    def hangs(files: Project) -> str | None:
+        return "red" if files["a.py"] == b"wrong\n" else "HANG"
+
+    verdict = judge({"a.py": b"right\n"}, {"t::a": hangs})
+
+    assert isinstance(verdict, Rejected)
+    assert verdict.reason == "the failing tests gave no answer: timeout after 1 s"
+
+
+def test_refuses_an_edited_test_and_says_whether_it_works() -> None:
+    checks = {"t::a": has("tests/test_a.py", b"weak\n")}
+
+    verdict = judge({"tests/test_a.py": b"weak\n"}, checks)
+
+    assert verdict == Refused("tests/test_a.py: this is a test file, and no fix may touch it", works=True)
+
+
+def test_refuses_a_patch_that_would_bring_in_a_secret() -> None:
+    place = a_place(PROJECT, CHECKS)
+    candidate = Candidate("model", Changes({"a.py": Content(b"hunter2\n")}), "why")
+    gate = Gate(Policy(), introduces=lambda before, after: b"hunter2" in after and b"hunter2" not in before)
+
+    verdict = gate.judge(candidate, a_case(place), place.lab)
+
+    assert verdict == Refused("a.py: it would bring in a secret of this machine", works=False)
+
+
+def test_a_patch_is_refused_whole() -> None:
+    verdict = judge({"a.py": b"right\n", "setup.py": b"x = 1\n"})
+
+    assert isinstance(verdict, Refused)
+
+
+def test_nothing_to_judge_is_unusable() -> None:
+    assert judge({}, flaw="the model declined") == Unusable("the model declined")
+    assert judge({"a.py": b"wrong\n"}) == Unusable("it changes nothing")
+
+
+def test_what_parsed_before_must_parse_after() -> None:
+    place = a_place({"a.py": b"x = 1\n"}, {"t::a": lambda files: "red"})
+    broken = Candidate("model", Changes({"a.py": Content(b"x = (\n")}), "why")
+
+    assert Gate(Policy()).judge(broken, a_case(place), place.lab) == Unusable("a.py:1: does not parse: '(' was never closed")
+
+
+def test_the_same_patch_is_not_tried_twice() -> None:
+    place = a_place(PROJECT, CHECKS)
+    candidate = Candidate("model", Changes({"a.py": Content(b"other\n")}), "why")
+    earlier = Attempt(1, candidate, Rejected("still red", Evidence()), 1, 0.1)
+
+    verdict = Gate(Policy()).judge(candidate, a_case(place), place.lab, [earlier])
+
+    assert verdict == Unusable("the same patch was tried before, as attempt 1: still red")
