@@ -49,7 +49,7 @@ lock: ## write the files in locks/ anew; needs uv (UPGRADE=1: newest versions)
 	@command -v $(UV) >/dev/null || { echo "make lock: needs uv; install it, or pass UV=/path/to/uv" >&2; exit 2; }
 	set -e; for group in dev run; do \
 	  $(UV) pip compile pyproject.toml --group $$group --output-file locks/$$group.txt --quiet $(if $(UPGRADE),--upgrade) \
-	      --universal --python-version 3.11 --generate-hashes --no-config --no-cache --custom-compile-command "make lock"; \
+	      --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-config --no-cache --custom-compile-command "make lock"; \
 	done
 
 clean: ## remove everything that these commands made
