@@ -11,7 +11,7 @@ from selfheal_ci.ports import History
 from selfheal_ci.values import Culprit, Failure, Hunk, Source
 
 MOST_HUNKS = 100  # single reverts tried
-CONFIRMATIONS = 2
+CONFIRMATIONS = 1  # the run that found it makes two
 
 
 def suspects(hunks: Sequence[Hunk], failures: Sequence[Failure]) -> tuple[Hunk, ...]:
