@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from selfheal_ci import conclude
 from selfheal_ci.diagnose import cases, explain, look, upon
@@ -12,7 +13,7 @@ from selfheal_ci.events import Diagnosed, Judged, Warned
 from selfheal_ci.lab import Lab
 from selfheal_ci.ports import History, Observer, Remedy
 from selfheal_ci.remedies import Tries
-from selfheal_ci.values import Attempt, Candidate, Case, Climb, Finding, Healing, Shortfall, Source, Verdict, Verified
+from selfheal_ci.values import Attempt, Candidate, Case, Climb, Finding, Healing, Lack, Shortfall, Source, Verdict, Verified
 
 Judge = Callable[[Candidate, Case, Lab, Sequence[Attempt]], Verdict]
 
@@ -43,23 +44,25 @@ def heal(
 
 def climb(ladder: Sequence[Remedy], case: Case, lab: Lab, judge: Judge, tell: Observer) -> Climb:
     """Ask one remedy after the other for candidates until the judge verifies one."""
-    attempts: list[Attempt] = []
-    lacks: list[Shortfall] = []
-    for remedy in ladder:
-        tries = Tries(remedy.candidates(case, lab))
-        for candidate in tries:
-            runs, began = lab.meter.runs, time.monotonic()
-            verdict = judge(candidate, case, lab, attempts)
-            attempts.append(Attempt(len(attempts) + 1, candidate, verdict, lab.meter.runs - runs, time.monotonic() - began))
-            tell(Judged(attempts[-1]))
-            if isinstance(verdict, Verified):
-                return Climb(tuple(attempts), lacks=tuple(lacks))
-            tries.answer(verdict)
-        match tries.end:
-            case Finding() as finding:
-                return Climb(tuple(attempts), finding=finding, lacks=tuple(lacks))
-            case Shortfall() as lack:
-                lacks.append(lack)
-            case None:
-                pass
-    return Climb(tuple(attempts), lacks=tuple(lacks))
+    so_far = Climb()
+    try:
+        for remedy in ladder:
+            tries = Tries(remedy.candidates(case, lab))
+            for candidate in tries:
+                runs, began = lab.meter.runs, time.monotonic()
+                verdict = judge(candidate, case, lab, so_far.attempts)
+                so_far = so_far.tried(candidate, verdict, runs=lab.meter.runs - runs, seconds=time.monotonic() - began)
+                tell(Judged(so_far.attempts[-1]))
+                if isinstance(verdict, Verified):
+                    return so_far
+                tries.answer(verdict)
+            match tries.end:
+                case Finding() as finding:
+                    return replace(so_far, finding=finding)
+                case Shortfall() as lack:
+                    so_far = so_far.lacking(lack)
+                case None:
+                    pass
+    except OutOfTimeError as late:
+        return so_far.lacking(Shortfall(Lack.TIME, late.message))
+    return so_far

@@ -178,6 +178,22 @@ def test_the_end_of_the_time_is_over_budget() -> None:
     assert healing.status is Status.OVER_BUDGET
 
 
+def test_what_was_tried_before_the_time_was_over_is_kept() -> None:
+    @dataclass
+    class Slow:
+        name: str = "model"
+
+        def candidates(self, case: Case, lab: Lab) -> Generator[Candidate, Verdict, None]:
+            yield Candidate("model", Changes({"a.py": Content(b"no\n")}), "why", cost=Cost(1, usd=0.5))
+            lab.meter.deadline = 0
+            yield Candidate("model", Changes({"a.py": Content(b"right\n")}), "why")
+
+    healing, _ = healed({"t::a": wants("a.py")}, Slow())
+
+    assert healing.status is Status.OVER_BUDGET
+    assert (len(healing.attempts), healing.cost.usd) == (1, 0.5)
+
+
 def test_a_hang_that_green_does_not_have_is_a_regression() -> None:
     healing, _ = healed({"t::a": lambda files: "HANG" if files["a.py"] == b"wrong\n" else None}, Offers([]))
 
