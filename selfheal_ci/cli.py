@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
@@ -108,6 +109,17 @@ def publish(ctx: click.Context, /, *, folder: str, dry_run: bool, as_json: bool,
     from selfheal_ci.wiring import run_publish
 
     _leave(ctx, run_publish(asked, folder, environ=os.environ, dry_run=dry_run, **_saying(ctx, as_json=as_json)))
+
+
+@main.command(cls=Command)
+@click.option("--input", "folder", default="selfheal-out", show_default=True, help="Folder that `heal` wrote.")
+@click.option("--source", default=".", show_default=True, help="Working tree that gets the patch.")
+@click.pass_context
+def apply(ctx: click.Context, /, *, folder: str, source: str) -> None:
+    """Put the verified patch into the working tree: all of it, or nothing."""
+    from selfheal_ci.commands.apply import run_apply
+
+    _leave(ctx, run_apply(Path(folder), Path(source)))
 
 
 @main.command(cls=Command)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import stat
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from selfheal_ci import beneath
 from selfheal_ci.errors import EngineError
 from selfheal_ci.values import Changes, Content
 
@@ -20,38 +19,12 @@ def write_layer(changes: Changes, into: Path, *, newer_than: float) -> None:
     seconds and would take the old ones.
     """
     moment = max(time.time(), newer_than + 2)
-    root = os.open(into, os.O_DIRECTORY | os.O_PATH)
     try:
         for path, content in sorted(changes.files.items()):
-            *parents, name = _parts(path)
-            with _folder(root, parents) as folder:
+            with beneath.parent(into, path, make=True) as (folder, name):
                 _write(folder, name, content, moment)
-    except OSError as failed:
+    except (OSError, ValueError) as failed:
         raise EngineError(f"a change cannot be laid over the tree: {failed}", hint="see `selfheal doctor`") from failed
-    finally:
-        os.close(root)
-
-
-def _parts(path: str) -> list[str]:
-    parts = path.split("/")
-    if any(part in {"", ".", ".."} for part in parts) or "\0" in path:
-        raise EngineError(f"{path!r} is no path below the tree")
-    return parts
-
-
-@contextmanager
-def _folder(root: int, parents: list[str]) -> Iterator[int]:
-    opened = os.dup(root)
-    try:
-        for part in parents:
-            with suppress(FileExistsError):
-                os.mkdir(part, dir_fd=opened)
-            deeper = os.open(part, os.O_DIRECTORY | os.O_NOFOLLOW | os.O_PATH, dir_fd=opened)
-            os.close(opened)
-            opened = deeper
-        yield opened
-    finally:
-        os.close(opened)
 
 
 def _write(folder: int, name: str, content: Content | None, moment: float) -> None:

@@ -142,10 +142,16 @@ def test_uncommitted_changes_are_healed_and_publish_says_why_not(tmp_path: Path)
 
     healed = selfheal(project, "heal", "--no-model")
     published = selfheal(project, "publish")
+    applied = selfheal(project, "apply")
+    again = selfheal(project, "apply")
 
     assert (healed.exit_code, healed.told["source"]["dirty"]) == (0, True), healed.stderr
     assert published.exit_code == 2
-    assert "git apply" in published.stderr
+    assert "selfheal apply" in published.stderr
+    assert applied.exit_code == 0, applied.stderr
+    assert "return a + b" in (project / "calc/core.py").read_text()
+    assert "def half" in (project / "calc/core.py").read_text()
+    assert again.exit_code == 1
 
 
 def test_a_folder_without_git_is_diagnosed(tmp_path: Path) -> None:
@@ -264,13 +270,15 @@ def test_a_remote_that_refuses_keeps_the_patch(broken: Path, tmp_path: Path) -> 
 
 
 def test_ctrl_c_ends_with_130_and_leaves_nothing_running(tmp_path: Path) -> None:
-    config = '[steps.a]\nrun = "sleep 4321"\n'
+    seconds = f"4{os.getpid()}"
+    config = f'[steps.a]\nrun = "sleep {seconds}"\n'
     project = a_repository(tmp_path / "project", {".selfheal.toml": config})
     clean = {"PATH": f"{BIN}:{os.environ['PATH']}", "HOME": "/nonexistent"}
     process = subprocess.Popen([BIN / "selfheal", "heal", "--no-model"], cwd=project, env=clean, stderr=subprocess.PIPE)
 
     def sleeping() -> bool:
-        return any(b"sleep\x004321" in path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.is_file())
+        said = f"sleep\0{seconds}".encode()
+        return any(said in path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.is_file())
 
     deadline = time.monotonic() + 30
     while not sleeping() and time.monotonic() < deadline:
