@@ -42,6 +42,8 @@ def _gave_out(run: Run) -> str:
             return "it used more memory than it may"
         case Stop.DISK:
             return "it wrote more than it may"
+        case Stop.PROCESSES:
+            return "it started more processes than it may"
         case Stop.KILLED | Stop.EXITED:
             return "it was killed"
 

@@ -11,10 +11,11 @@ from selfheal_ci.engines.host import HOME, Host, system_mounts
 from selfheal_ci.values import REPORTS, SUPPORT, Command, Limits
 
 # The outer one: run the inner one without our pipe, which comes as standard input; then hand over its exit code, reports
-# and changed files.
+# and changed files. The exit code has a place of its own, where a full disk does not matter.
 OUTER_SCRIPT = """exec 8>&0 </dev/null
-"$@" 8>&- 9>/scratch/status
-cd /scratch && exec tar --sparse --xattrs --exclude=__pycache__ -cf - status reports tree >&8
+"$@" 8>&- 9>/told/status
+df -P -k /scratch >/told/disk
+exec tar --sparse --xattrs --exclude=__pycache__ -cf - -C /told status disk -C /scratch reports tree >&8
 """
 # As root: show the toolchains to the uid we drop to, in mounts of our own, then become that uid for good.
 DROP_SCRIPT = """uid=$1; mnt=$2; shift 2; n=0
@@ -74,6 +75,7 @@ def _outer(frozen: Frozen, view: View, command: Command, limits: Limits) -> list
         *_read_only((source, f"/low{target}") for source, target in frozen.etc[command.network].items()),
         *_read_only((place, f"/low/toolchains/{n}") for n, place in enumerate(_toolchains(frozen))),
         "--size", str(limits.disk), "--tmpfs", "/scratch",
+        "--size", "1048576", "--tmpfs", "/told",
         *(part for name in SCRATCH for part in ("--dir", f"/scratch/{name}")),
         "--", "/bin/sh", "-c", OUTER_SCRIPT, "sh",
     ]  # fmt: skip

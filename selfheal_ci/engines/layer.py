@@ -23,7 +23,9 @@ def write_layer(changes: Changes, into: Path, *, newer_than: float) -> None:
         for path, content in sorted(changes.files.items()):
             with beneath.parent(into, path, make=True) as (folder, name):
                 _write(folder, name, content, moment)
-    except (OSError, ValueError) as failed:
+    except ValueError as strange:
+        raise EngineError(f"{path!r} is no path below the tree") from strange
+    except OSError as failed:
         raise EngineError(f"a change cannot be laid over the tree: {failed}", hint="see `selfheal doctor`") from failed
 
 

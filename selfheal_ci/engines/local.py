@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import os
-import selectors
 import signal
-import subprocess
 import tarfile
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,16 +16,13 @@ from pathlib import Path
 from selfheal_ci import shell
 from selfheal_ci.engines import host
 from selfheal_ci.engines.bubblewrap import FROZEN, Frozen, View, nested
-from selfheal_ci.engines.capture import Capture
 from selfheal_ci.engines.layer import write_layer
-from selfheal_ci.engines.memory import resident
 from selfheal_ci.engines.readback import Leftovers, read_leftovers
+from selfheal_ci.engines.watch import Watch
 from selfheal_ci.errors import EngineError, UsageError
 from selfheal_ci.values import NOTHING, Changes, Command, Limits, Output, Recipe, Run, Stop, Tree
 
-PACKING = 60.0  # seconds after the step's end to hand over what it left behind
 SETUP_TIMEOUT = 1800.0
-WEIGHING = 0.2  # seconds between two looks at the memory
 REMEDIES = (
     ("uid map", "this system restricts user namespaces (Ubuntu 24.04 and later do): install the distribution's bubblewrap"
      " with its AppArmor profile, or use --engine dagger"),
@@ -141,20 +135,19 @@ class LocalSandbox:
             process = shell.start([*line, *argv], env={"PATH": shell.PATH}, stdin=writing)
         finally:
             os.close(writing)
-        packing = threading.Event()
+        watch = Watch(self.limits, command.timeout)
         known = {path for path in self.tree.entries if changes.files.get(path, True)}
         known |= {path for path, content in changes.files.items() if content}
 
         def unpack() -> Leftovers:
             archive.peek(1)
-            packing.set()
+            watch.packing.set()
             return read_leftovers(archive, known=known, globs=command.reports)
 
         with ThreadPoolExecutor(max_workers=1) as pool, os.fdopen(reading, "rb") as archive:
             leftovers = pool.submit(unpack)
-            capture = Capture(self.limits.output)
-            stop = _follow(process, capture, packing, timeout=command.timeout, memory=self.limits.memory)
-            return Launched(stop, capture.output, _leftovers(leftovers))
+            stop = watch.follow(process)
+            return Launched(stop, watch.capture.output, _leftovers(leftovers), crowded=watch.crowded)
 
 
 @dataclass(frozen=True)
@@ -164,6 +157,7 @@ class Launched:
     stop: Stop
     output: Output
     leftovers: Leftovers | None
+    crowded: bool  # it came to its limit of processes
 
     def as_run(self, command: Command, seconds: float) -> Run:
         """The Run it was. Raises EngineError when the sandbox broke rather than the command."""
@@ -173,41 +167,15 @@ class Launched:
         if left is None or left.exit_code is None:
             said = self.output.text.strip()[-400:] or "it said nothing"
             raise EngineError(f"the local sandbox broke: {said}", hint="run again; `selfheal doctor` tests the sandbox")
-        stop = Stop.KILLED if left.exit_code == 128 + signal.SIGKILL else self.stop
-        return Run(command.shell, stop, left.exit_code, self.output, seconds, left.reports, left.changed)
+        return Run(command.shell, self._why(left), left.exit_code, self.output, seconds, left.reports, left.changed)
 
-
-def _follow(
-    process: subprocess.Popen[bytes], capture: Capture, packing: threading.Event, *, timeout: float, memory: int
-) -> Stop:
-    """Read what the run prints until it ends or a limit stops it; nothing of it is alive afterwards."""
-    assert process.stdout is not None  # noqa: S101  shell.start pipes it
-    limit = time.monotonic() + timeout
-    weighed = time.monotonic()
-    extended = False
-    try:
-        with selectors.DefaultSelector() as waiting:
-            waiting.register(process.stdout, selectors.EVENT_READ)
-            while process.poll() is None or waiting.get_map():
-                if time.monotonic() >= limit:
-                    if extended or not packing.is_set():
-                        return Stop.TIMEOUT
-                    limit, extended = limit + PACKING, True
-                if time.monotonic() - weighed >= WEIGHING:
-                    if resident(process.pid) > memory:
-                        return Stop.MEMORY
-                    weighed = time.monotonic()
-                if not waiting.get_map():
-                    time.sleep(0.01)  # it closed its output and goes on
-                elif waiting.select(min(max(limit - time.monotonic(), 0.0), WEIGHING)):
-                    chunk = os.read(process.stdout.fileno(), 1 << 16)
-                    capture.feed(chunk)
-                    if not chunk:
-                        waiting.unregister(process.stdout)
-        return Stop.EXITED
-    finally:
-        shell.kill_group(process)
-        process.stdout.close()
+    def _why(self, left: Leftovers) -> Stop:
+        """Which limit explains a failure; a run that succeeds ran into none that matters."""
+        if left.exit_code and left.disk_full:
+            return Stop.DISK
+        if left.exit_code and self.crowded:
+            return Stop.PROCESSES
+        return Stop.KILLED if left.exit_code == 128 + signal.SIGKILL else Stop.EXITED
 
 
 def _leftovers(left: Future[Leftovers]) -> Leftovers | None:

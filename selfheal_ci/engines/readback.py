@@ -15,6 +15,7 @@ REPORT_LIMIT = 64 << 20  # bytes a report may have
 FILE_LIMIT = 1 << 20  # bytes a changed file may have
 TOTAL_LIMIT = 256 << 20  # bytes of both together
 WHITEOUT = (0, 0)  # major and minor number of a device that stands for a deleted path
+LEAST_LEFT = 64  # kB, below which a disk is full
 OPAQUE = "SCHILY.xattr.user.overlay.opaque"
 
 
@@ -25,14 +26,15 @@ class Leftovers:
     exit_code: int | None  # None: it was never started, or everything was killed before it ended
     reports: Mapping[str, bytes]
     changed: Changes
+    disk_full: bool = False
 
 
 def read_leftovers(archive: IO[bytes], *, known: Collection[str], globs: Collection[str]) -> Leftovers:
-    """Read a tar stream with `status`, `reports/…` and `tree/…`; `known` are the paths of the tree.
+    """Read a tar stream with `status`, maybe `disk`, `reports/…` and `tree/…`; `known` are the paths of the tree.
 
     Raises tarfile.ReadError when the stream is cut.
     """
-    status = b""
+    status = disk = b""
     reports: dict[str, bytes] = {}
     changed: dict[str, Content | None] = {}
     room = TOTAL_LIMIT
@@ -43,13 +45,16 @@ def read_leftovers(archive: IO[bytes], *, known: Collection[str], globs: Collect
             room -= len(data or b"")
             if top == "status" and data:
                 status = data
+            elif top == "disk" and data:
+                disk = data
             elif top == "reports" and data is not None:
                 reports[path] = data
             elif top == "tree" and path:
                 changed.update(_change(member, path, data, known))
                 if data is not None and _matches(path, globs):
                     reports[path] = data
-    return Leftovers(_exit_code(status), reports, Changes({p: c for p, c in changed.items() if _small(c)}))
+    small = Changes({path: content for path, content in changed.items() if _small(content)})
+    return Leftovers(_exit_code(status), reports, small, _is_full(disk))
 
 
 def _small(content: Content | None) -> bool:
@@ -79,6 +84,12 @@ def _change(
         yield path, Content(member.linkname.encode("utf-8", "surrogateescape"), "120000")
     elif data is not None:
         yield path, Content(data, "100755" if member.mode & 0o100 else "100644")
+
+
+def _is_full(disk: bytes) -> bool:
+    """Whether `df` says that nearly nothing is left."""
+    fields = disk.splitlines()[-1].split() if disk else []
+    return len(fields) >= 4 and fields[3].isdigit() and int(fields[3]) < LEAST_LEFT  # noqa: PLR2004  its fourth column
 
 
 def _exit_code(status: bytes) -> int | None:

@@ -65,6 +65,7 @@ class Stop(StrEnum):
     TIMEOUT = "timeout"
     MEMORY = "memory"
     DISK = "disk"
+    PROCESSES = "processes"
     KILLED = "killed"  # by a signal that no limit of ours explains
 
 
