@@ -49,7 +49,7 @@ def read_leftovers(archive: IO[bytes], *, known: Collection[str], globs: Collect
                 disk = data
             elif top == "reports" and data is not None:
                 reports[path] = data
-            elif top == "tree" and path:
+            elif top == "tree" and path and path.split("/")[0] != ".git":
                 changed.update(_change(member, path, data, known))
                 if data is not None and _matches(path, globs):
                     reports[path] = data

@@ -15,6 +15,7 @@ from selfheal_ci.store.changes import DIFF, LINKS, named, read_commits, read_hun
 from selfheal_ci.store.checkout import IDS, Checkout, personal_excludes, read_checkout
 from selfheal_ci.store.git import Git
 from selfheal_ci.store.objects import Objects, blob_id
+from selfheal_ci.store.synthetic import nearest_tag, put_repository
 from selfheal_ci.store.trees import make_tree, private_index, read_tree, replaced, without_submodules
 from selfheal_ci.store.worktree import (
     ALWAYS_ENVIRONMENT,
@@ -144,6 +145,8 @@ class Store:
                 made.add(folder)
             _put(f"{into}/{path}", Content(data, entry.mode))
         copy_environment(tree.root, tree.environment, into)
+        if self.checkout.commit:
+            put_repository(self.git, tree.id, into, branch=self.checkout.branch, tag=self._tag)
 
     def write(self, tree: Tree, changes: Changes) -> Tree:
         """See Files."""
@@ -162,6 +165,10 @@ class Store:
     def _head_entries(self) -> dict[str, Entry]:
         commit = self.checkout.commit
         return read_tree(self.git, commit) if commit else {}
+
+    @cached_property
+    def _tag(self) -> str | None:
+        return nearest_tag(self.git, self.checkout.commit) if self.checkout.commit else None
 
     @cached_property
     def _others(self) -> list[str]:

@@ -136,6 +136,15 @@ def test_a_fixer_heals_the_step_that_is_its_check(tmp_path: Path) -> None:
     assert [attempt["remedy"] for attempt in ended.told["attempts"]] == ["fixer"]
 
 
+def test_a_check_that_compares_with_git_finds_a_clean_tree(tmp_path: Path) -> None:
+    config = '[steps.generated]\nrun = "cp data.txt out.txt && git diff --exit-code"\n'
+    project = a_repository(tmp_path / "project", {"data.txt": "x\n", "out.txt": "x\n", ".selfheal.toml": config})
+
+    ended = selfheal(project, "heal", "--no-model")
+
+    assert (ended.exit_code, ended.told["status"]) == (0, "healthy"), ended.stderr
+
+
 def test_uncommitted_changes_are_healed_and_publish_says_why_not(tmp_path: Path) -> None:
     project = a_repository(tmp_path / "project", GREEN, remote=tmp_path / "origin.git")
     put(project, BROKEN)

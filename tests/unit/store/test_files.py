@@ -38,7 +38,9 @@ def into(tmp_path: Path) -> Path:
 
 
 def names(folder: Path) -> list[str]:
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
+    """The files of a folder, without those of the repository that goes with a tree."""
+    found = (path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
+    return sorted(name for path in found if not (name := str(path.relative_to(folder))).startswith(".git/"))
 
 
 def test_a_tree_is_written_out_as_it_was(project: Path, store: Store, into: Path) -> None:

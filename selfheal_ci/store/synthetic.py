@@ -1,0 +1,34 @@
+"""The `.git` that runs see: one commit of the tree, the nearest tag, and nothing of the real one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from selfheal_ci.store.git import Git
+
+WHO = {"NAME": "selfheal", "EMAIL": "selfheal@localhost", "DATE": "@1700000000 +0000"}
+IDENTITY = {f"GIT_{role}_{fact}": value for role in ("AUTHOR", "COMMITTER") for fact, value in WHO.items()}
+
+
+def put_repository(git: Git, tree: str, into: Path, *, branch: str | None, tag: str | None) -> None:
+    """Make a repository in a folder that holds the tree's files: versions come from tags, and checks compare with HEAD."""
+    commit = git.run("commit-tree", tree, stdin=b"The tree under repair\n", env=IDENTITY).decode().strip()
+    ours = Git(into / ".git", git.object_format)
+    ours.run("init", "--quiet", "--template=", f"--object-format={git.object_format}")
+    ours.run(
+        "index-pack",
+        "--stdin",
+        stdin=git.run("pack-objects", "--revs", "--stdout", "-q", "--window=0", stdin=commit.encode()),
+    )
+    head = f"refs/heads/{branch or 'main'}"
+    ours.run("update-ref", head, commit)
+    ours.run("symbolic-ref", "HEAD", head)
+    if tag:
+        ours.run("update-ref", f"refs/tags/{tag}", commit)
+    ours.run("read-tree", commit)
+
+
+def nearest_tag(git: Git, commit: str) -> str | None:
+    """The tag that `git describe` would start from."""
+    answer = git.ask("describe", "--tags", "--abbrev=0", commit, "--")
+    return answer.stdout.decode("utf-8", "surrogateescape").strip() or None if answer.exit_code == 0 else None
