@@ -50,6 +50,11 @@ class Remote:
         self._run("fetch", *words, "--", NAME, f"{ref}:{ours}")
         return self.git.run("rev-parse", "--verify", ours).decode().strip()
 
+    def deepen(self, commit: str, depth: int) -> None:
+        """Have more of the history of a commit that the store has only the end of."""
+        words = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", f"--depth={depth}", "--force")
+        self._run("fetch", *words, "--", NAME, f"{commit}:refs/selfheal/deep")
+
     def create(self, ref: str, commit: str) -> Answer:
         """Make a ref that is not there yet; an existing one is never moved. The answer tells whether it was us."""
         words = ("--porcelain", "--no-verify", "--no-follow-tags", "--recurse-submodules=no", f"--force-with-lease={ref}:")

@@ -29,8 +29,8 @@ from selfheal_ci.redact import Redactor, known_secrets
 from selfheal_ci.runners import runner_for
 from selfheal_ci.store import Store, open_store
 from selfheal_ci.values import Healing, Lack, Source, Status, Step
-from selfheal_ci.wiring.builder import Builder
-from selfheal_ci.wiring.reading import checkout, choose_steps, find_source, read_configuration
+from selfheal_ci.wiring.builder import Builder, read_token
+from selfheal_ci.wiring.reading import checkout, choose_steps, complete, find_source, read_configuration
 
 if TYPE_CHECKING:
     from selfheal_ci.engines.dagger_session import Given
@@ -89,6 +89,8 @@ def deliver_healing(
         artifact.prepare_folder(folder)
         tell, tell_the_end = _observers(folder, redactor, environ, ci, saying)
         try:
+            if lacking := complete(store, environ, read_token(environ)):
+                tell(Warned(lacking))
             configuration = read_configuration(store, asked, ci)
             settings = replace(configuration.settings, ladder=()) if only_diagnose else configuration.settings
             source = find_source(store, settings, ci)

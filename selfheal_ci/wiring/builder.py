@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from selfheal_ci.engines.dagger_session import Given
     from selfheal_ci.remedies.model.conversation import Model
 
-TOKENS = ("SELFHEAL_TOKEN", "GITHUB_TOKEN", "GITLAB_TOKEN")
+JOB_TOKENS = ("GITHUB_TOKEN", "GITLAB_TOKEN")
 GIVEN = ("DAGGER_SESSION_PORT", "_EXPERIMENTAL_DAGGER_RUNNER_HOST")  # a Dagger engine is there already
 SCRIPTED = "scripted:"
 
@@ -79,8 +79,7 @@ class Builder:
         """Where the fix goes; the write token is read here, when nothing of the project runs any more."""
         from selfheal_ci.forges.git import GitForge
 
-        token = next((self.environ[name] for name in TOKENS if self.environ.get(name)), None)
-        return GitForge(store, self.settings.remote, token, self.environ)
+        return GitForge(store, self.settings.remote, write_token(self.environ), self.environ)
 
     def _model(self, meter: Meter, tell: Observer) -> Remedy:
         from selfheal_ci.remedies.model.remedy import ModelRemedy
@@ -126,3 +125,13 @@ class Builder:
             effort=settings.effort,
         )
         return service, settings.model, settings.escalate_to
+
+
+def write_token(environ: Mapping[str, str]) -> str | None:
+    """The token that may push; only `publish` asks for it."""
+    return next((environ[name] for name in ("SELFHEAL_TOKEN", *JOB_TOKENS) if environ.get(name)), None)
+
+
+def read_token(environ: Mapping[str, str]) -> str | None:
+    """The job's own token, which may read where the job was given no more; never the one that is there to write."""
+    return next((environ[name] for name in JOB_TOKENS if environ.get(name)), None)

@@ -11,9 +11,12 @@ from typing import Any
 from selfheal_ci import config
 from selfheal_ci.ci import Ci
 from selfheal_ci.config import Configuration, Settings
-from selfheal_ci.errors import UsageError
+from selfheal_ci.errors import SelfhealError, UsageError
 from selfheal_ci.store import Store
+from selfheal_ci.store.remote import Remote, address
 from selfheal_ci.values import Attested, Base, Source, Step
+
+DEPTH = 64  # commits: more than a guess of the green revision steps back
 
 
 def checkout(asked: Mapping[str, Any]) -> Path:
@@ -22,6 +25,18 @@ def checkout(asked: Mapping[str, Any]) -> Path:
     if not folder.is_dir():
         raise UsageError(f"{folder} is no folder", hint="name the checkout with --source")
     return folder.resolve()
+
+
+def complete(store: Store, environ: Mapping[str, str], token: str | None) -> str | None:
+    """Fetch what a shallow clone lacks into our own store; why that was not possible, None when all is there."""
+    if not store.checkout.shallow or store.checkout.commit is None:
+        return None
+    try:
+        remote = Remote(store.git, address(store.checkout, "origin"), environ, token)
+        remote.deepen(store.checkout.commit, DEPTH)
+    except SelfhealError as refused:
+        return f"the checkout is shallow, and its history cannot be fetched ({refused.message}): use fetch-depth: 0"
+    return None
 
 
 def read_configuration(store: Store, asked: Mapping[str, Any], ci: Ci | None) -> Configuration:

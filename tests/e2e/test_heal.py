@@ -136,6 +136,26 @@ def test_a_fixer_heals_the_step_that_is_its_check(tmp_path: Path) -> None:
     assert [attempt["remedy"] for attempt in ended.told["attempts"]] == ["fixer"]
 
 
+def test_a_shallow_clone_is_deepened_in_our_own_store(broken: Path, tmp_path: Path) -> None:
+    git(tmp_path, "clone", "--quiet", "--depth=1", f"file://{tmp_path}/origin.git", "shallow")
+
+    ended = selfheal(tmp_path / "shallow", "heal", "--no-model")
+
+    assert ended.exit_code == 0, ended.stderr
+    assert ended.told["diagnosis"]["culprit"]["path"] == "calc/core.py"
+    assert git(tmp_path / "shallow", "rev-list", "--count", "HEAD") == "1"
+
+
+def test_a_shallow_clone_whose_remote_is_gone_is_told_how(broken: Path, tmp_path: Path) -> None:
+    git(tmp_path, "clone", "--quiet", "--depth=1", f"file://{tmp_path}/origin.git", "shallow")
+    (tmp_path / "origin.git").rename(tmp_path / "elsewhere.git")
+
+    ended = selfheal(tmp_path / "shallow", "heal", "--no-model")
+
+    assert (ended.exit_code, ended.told["diagnosis"]["kind"]) == (1, "new_failure")
+    assert "fetch-depth: 0" in ended.stderr
+
+
 def test_a_check_that_compares_with_git_finds_a_clean_tree(tmp_path: Path) -> None:
     config = '[steps.generated]\nrun = "cp data.txt out.txt && git diff --exit-code"\n'
     project = a_repository(tmp_path / "project", {"data.txt": "x\n", "out.txt": "x\n", ".selfheal.toml": config})
