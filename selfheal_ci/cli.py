@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,22 +16,44 @@ from selfheal_ci import __version__
 from selfheal_ci.config import HEAL, OPTIONS, PUBLISH, Option
 from selfheal_ci.errors import SelfhealError
 
-INTERRUPTED = 130
+BROKEN, INTERRUPTED = 7, 130
 TYPES: dict[str, Any] = {"number": float, "integer": int}
 
 
 class Command(click.Command):
-    """A command whose errors of ours end with their message and exit code, never with a traceback."""
+    """A command that ends with a message and an exit code whatever breaks, never with a traceback; no secret in either."""
 
     def invoke(self, ctx: click.Context) -> Any:
+        signal.signal(signal.SIGTERM, _interrupt)  # a CI job that is cancelled gets this, and nothing may be left behind
         try:
             return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
         except SelfhealError as error:
-            click.echo(f"selfheal: {error}", err=True)
-            ctx.exit(error.exit_code)
+            _end(ctx, str(error), error.exit_code)
         except KeyboardInterrupt:
-            click.echo("selfheal: interrupted; nothing is left running", err=True)
-            ctx.exit(INTERRUPTED)
+            _end(ctx, "interrupted; nothing is left running", INTERRUPTED)
+        except Exception as bug:  # noqa: BLE001  the edge: what nobody foresaw
+            if ctx.obj and ctx.obj["verbose"]:
+                _say("".join(traceback.format_exception(bug)))
+            hint = "this is a bug of selfheal's: please report it with what `selfheal -v` prints"
+            _end(ctx, f"{type(bug).__name__}: {bug}\n  {hint}", BROKEN)
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _end(ctx: click.Context, message: str, exit_code: int) -> None:
+    _say(f"selfheal: {message}")
+    ctx.exit(exit_code)
+
+
+def _say(text: str) -> None:
+    from selfheal_ci.redact import Redactor, known_secrets
+    from selfheal_ci.words import printable
+
+    click.echo(printable(Redactor(known_secrets(os.environ)).text(text)), err=True)
 
 
 def options(command: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -120,6 +144,18 @@ def apply(ctx: click.Context, /, *, folder: str, source: str) -> None:
     from selfheal_ci.commands.apply import run_apply
 
     _leave(ctx, run_apply(Path(folder), Path(source)))
+
+
+@main.command(cls=Command)
+@click.option("--source", default=".", show_default=True, help="Checkout of the project.")
+@click.option("--config", default=None, help="Configuration file.")
+@click.option("--with", "patch", type=click.Path(path_type=Path), default=None, help="Patch to look at, such as fix.patch.")
+@click.pass_context
+def shell(ctx: click.Context, /, *, source: str, config: str | None, patch: Path | None) -> None:
+    """An interactive shell in the prepared sandbox, to see what a step sees."""
+    from selfheal_ci.wiring import run_shell
+
+    _leave(ctx, run_shell({"source": source, "config": config}, patch, environ=os.environ))
 
 
 @main.command(cls=Command)

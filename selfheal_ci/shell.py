@@ -64,13 +64,14 @@ def start(
     *,
     env: Mapping[str, str],
     stdin: int = subprocess.DEVNULL,
+    stdout: int = subprocess.PIPE,
 ) -> subprocess.Popen[bytes]:
     """Start a program whose output is streamed: standard output and error come through one pipe."""
     try:
         return subprocess.Popen(
             [os.fspath(part) for part in argv],
             stdin=stdin,
-            stdout=subprocess.PIPE,
+            stdout=stdout,
             stderr=subprocess.STDOUT,
             env=dict(env),
             start_new_session=True,

@@ -107,6 +107,10 @@ class DaggerSandbox:
         finally:
             shutil.rmtree(folder)
 
+    def stop(self) -> None:
+        """See Sandbox."""
+        self.session.stop()
+
     def _execute(self, command: Command, *, changes: Path, out: Path) -> None:
         import dagger  # noqa: PLC0415
 

@@ -11,10 +11,10 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import Future, wait
 from contextlib import AsyncExitStack, ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Thread
-from typing import IO, TYPE_CHECKING, TypeVar
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 from selfheal_ci import shell
 from selfheal_ci.errors import EngineError
@@ -48,6 +48,7 @@ class Session:
     client: dagger.Client
     loop: asyncio.AbstractEventLoop
     workdir: Path | None = None
+    asked: set[Future[Any]] = field(default_factory=set)  # and not answered yet
 
     def folder(self, path: Path) -> dagger.Directory:
         """A folder of this machine, as the engine sees it; never one it saw earlier at the same path."""
@@ -60,7 +61,17 @@ class Session:
 
         Raises dagger.ExecError when a command failed, EngineError when the engine broke or took too long.
         """
-        return _wait(asyncio.run_coroutine_threadsafe(_translated(question), self.loop), within)
+        answer = asyncio.run_coroutine_threadsafe(_translated(question), self.loop)
+        self.asked.add(answer)
+        try:
+            return _wait(answer, within)
+        finally:
+            self.asked.discard(answer)
+
+    def stop(self) -> None:
+        """Withdraw every question that is not answered yet; what it runs is stopped."""
+        for answer in tuple(self.asked):
+            answer.cancel()
 
 
 @contextmanager

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import glob
+import logging
 import os
 import pwd
 import shutil
 import stat
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+from selfheal_ci import shell
+from selfheal_ci.errors import EngineError
+from selfheal_ci.values import REPORTS, SUPPORT
+
+log = logging.getLogger(__name__)
 
 HOME = "/home/selfheal"
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
@@ -16,8 +25,25 @@ ETC = (
     "localtime", "services", "protocols", "mime.types", "ssl/certs", "ssl/openssl.cnf", "ca-certificates", "pki/tls/certs",
     "alternatives", "ld.so.cache", "ld.so.conf", "ld.so.conf.d",
 )  # fmt: skip
-# installation roots that a program on PATH needs beside its own folder, by the variable that names them
-HOMES = {"PYENV_ROOT": ".pyenv", "RUSTUP_HOME": ".rustup", "NVM_DIR": ".nvm", "GOROOT": None, "JAVA_HOME": None}
+# installation roots that a variable names: where they usually are below HOME, and one of what they hold
+HOMES: dict[str, tuple[str | None, tuple[str, ...]]] = {
+    "PYENV_ROOT": (".pyenv", ("shims", "versions")),
+    "RUSTUP_HOME": (".rustup", ("toolchains",)),
+    "NVM_DIR": (".nvm", ("nvm.sh", "versions")),
+    "GOROOT": (None, ("bin/go",)),
+    "JAVA_HOME": (None, ("bin/java",)),
+}
+TOOLCHAINS = frozenset({".pyenv", ".rbenv", ".nodenv", ".rustup", ".nvm", ".asdf", ".sdkman"})  # shown whole, wherever
+KINDS = (("bin/go", "src"), ("bin/java", "release"), ("bin/mvn", "boot"), ("shims", "versions"))  # shown whole, too
+SIGNS = ("lib", "lib64", "libexec", "share", "pyvenv.cfg", "versions")  # a folder that holds one and a bin has tools
+PARTS = ("bin", "sbin", "lib", "lib64", "libexec", "share", "include", "pyvenv.cfg")
+BINS = frozenset({"bin", ".bin", "sbin", "shims"})
+# places that hold logins: of them a sandbox sees no more than a bin folder on PATH
+SECRET = frozenset({
+    ".ssh", ".aws", ".azure", ".config", ".docker", ".gnupg", ".kube", ".oci", ".password-store", ".mozilla", ".thunderbird",
+})  # fmt: skip
+CLOSED = ("/run", "/var/run", "/proc", "/sys", "/dev", "/etc", REPORTS, SUPPORT)
+PATIENCE = 900.0  # seconds to remove or hand over the largest tree
 PASSED = ("LANG", "LC_ALL", "LC_CTYPE", "TZ", "VIRTUAL_ENV")
 
 
@@ -32,15 +58,20 @@ class Host:
 def look(environ: Mapping[str, str], *, tree: Path) -> Host:
     """Find what a run of the tree at `tree` needs of this machine."""
     home = Path(environ.get("HOME") or "/nonexistent")
+    bounds = _bounds(home, tree)
     folders = [Path(part) for part in environ.get("PATH", "/usr/bin:/bin").split(":") if part.startswith("/")]
-    found = [*_of_path(folders, home), *_of_variables(environ, home)]
-    found += [base for root in [*found, *_environments(tree)] for base in _base_of(root)]
-    roots = _outermost(
-        root for root in found if root.is_dir() and not _inside(root, tree) and not _too_wide(root, home, tree)
-    )
-    seen = [folder for folder in folders if _is_system(folder) or any(_inside(folder, root) for root in (*roots, tree))]
+    active = [Path(environ["VIRTUAL_ENV"], "bin")] if environ.get("VIRTUAL_ENV") else []
+    homes = dict(_homes(environ, home))
+    found = [part for folder in folders + active for part in _of_path(folder, bounds)] + list(homes.values())
+    for environment in (*(folder.parent for folder in folders + active), *_environments(tree)):
+        found += _base_of(environment, bounds)
+    roots = _outermost(name for place in found for name in bounds.shown(place))
+    # what a name with ".." means, only the links of this machine tell
+    real = [resolved(folder) or folder if ".." in folder.parts else folder for folder in folders]
+    visible = (*map(Path, SYSTEM), *roots, *bounds.trees)
+    seen = [folder for folder in real if any(_inside(folder, place) for place in visible)]
     env = {name: environ[name] for name in PASSED if name in environ}
-    env |= {name: str(path) for name, path in _homes(environ, home) if any(_inside(path, root) for root in roots)}
+    env |= {name: str(path) for name, path in homes.items() if any(_inside(path, root) for root in roots)}
     env |= {
         "PATH": ":".join(dict.fromkeys([*map(str, seen), "/usr/local/bin", "/usr/bin", "/bin"])),
         "HOME": HOME,
@@ -105,67 +136,131 @@ def install_bubblewrap(into: Path) -> Path | None:
 
 
 def give_to(uid: int, folder: Path) -> None:
-    """Make everything below a folder belong to a uid, following no link."""
-    os.chown(folder, uid, uid)
-    for parent, folders, files in os.walk(folder):
-        for name in (*folders, *files):
-            os.chown(os.path.join(parent, name), uid, uid, follow_symlinks=False)
+    """Make a folder and everything below it belong to a uid, following no link, however deep."""
+    given = shell.run(["chown", "-RhP", f"{uid}:{uid}", "--", folder], env={"PATH": shell.PATH}, timeout=PATIENCE)
+    if given.exit_code:
+        said = given.stderr.decode(errors="replace").strip()[-300:]
+        raise EngineError(f"the tree cannot be given to uid {uid}: {said}", hint="see `selfheal doctor`")
 
 
 def remove(folder: Path) -> None:
-    """Remove a folder whatever modes a run left in it, following no link."""
-
-    def unlock(_: object, path: str, __: object) -> None:
-        for locked in (os.path.dirname(path), path):
-            if os.path.isdir(locked) and not os.path.islink(locked):
-                os.chmod(locked, stat.S_IRWXU)
-        if os.path.isdir(path) and not os.path.islink(path):
-            shutil.rmtree(path)
-        else:
-            os.unlink(path)
-
-    shutil.rmtree(folder, onerror=unlock)
+    """Remove a folder whatever modes a run left in it, following no link, however deep."""
+    for line in (["rm", "-rf"], ["chmod", "-R", "u+rwx"], ["rm", "-rf"]):
+        said = shell.run([*line, "--", folder], env={"PATH": shell.PATH}, timeout=PATIENCE)
+        if not os.path.lexists(folder):
+            return
+    log.warning("%s could not be removed: %s", folder, said.stderr.decode(errors="replace").strip()[-300:])
 
 
-def _of_path(folders: Iterable[Path], home: Path) -> Iterator[Path]:
-    """The installation root of each folder on PATH; the folder alone where its parent holds more than a tool."""
-    for folder in folders:
-        if _is_system(folder):
-            continue
-        narrow = folder.parent in {home, home / ".local", home / ".cargo"} or folder.name not in {"bin", "sbin", "shims"}
-        yield folder if narrow else folder.parent
+@dataclass(frozen=True)
+class _Bounds:
+    """What no toolchain is, whatever PATH, a variable or the tree says."""
+
+    homes: frozenset[Path]
+    trees: frozenset[Path]  # the checkout, as it is named and where it is
+
+    def shown(self, path: Path) -> tuple[Path, ...]:
+        """The names under which to show a place: its own, and where its links lead. None where either is too much."""
+        real = resolved(path)
+        if real is None or not os.access(real, os.R_OK | os.X_OK if os.path.isdir(real) else os.R_OK):
+            return ()
+        names = (real,) if ".." in path.parts else (path, real)
+        return () if any(map(self._refuses, names)) else tuple(name for name in names if not _is_system(name))
+
+    def _refuses(self, path: Path) -> bool:
+        if _is_system(path):
+            return False
+        secret = not SECRET.isdisjoint(path.parts) and path.name not in BINS
+        near = any(_inside(path, tree) for tree in self.trees) or any(_inside(path, Path(folder)) for folder in CLOSED)
+        wide = any(_inside(place, path) for place in (*self.homes, *self.trees, *map(Path, CLOSED)))
+        return secret or near or wide or len(path.parts) < 3  # noqa: PLR2004  /one is too wide
+
+
+def _bounds(home: Path, tree: Path) -> _Bounds:
+    homes = {home, *(Path(user.pw_dir) for user in pwd.getpwall() if user.pw_dir.startswith("/"))}
+    return _Bounds(
+        frozenset(homes | {real for place in homes if (real := resolved(place))}),
+        frozenset({tree, resolved(tree) or tree}),
+    )
+
+
+def _of_path(folder: Path, bounds: _Bounds) -> Iterator[Path]:
+    """A folder on PATH, and what of its installation its programs need."""
+    for name in bounds.shown(folder):
+        yield name
+        yield from (parent for parent in name.parents if parent.name in TOOLCHAINS)
+        if name.name in BINS and bounds.shown(name.parent):
+            yield from _of_prefix(name.parent)
+
+
+def _of_prefix(prefix: Path) -> Iterator[Path]:
+    """An installation: whole if it is of a kind we know, else the parts that hold no settings."""
+    if prefix.name == ".local":
+        yield from (prefix / "share/uv" / part for part in ("python", "tools"))
+    elif prefix.name != ".cargo":
+        if any(all(os.path.exists(prefix / sign) for sign in kind) for kind in KINDS):
+            yield prefix
+        if any(os.path.exists(prefix / sign) for sign in SIGNS):
+            yield from _parts(prefix)
+
+
+def _parts(prefix: Path) -> Iterator[Path]:
+    """The parts of an installation that lie in it; a link leads to nothing else."""
+    real = resolved(prefix)
+    for name in PARTS:
+        part = resolved(prefix / name)
+        if part and real and _inside(part, real) and (prefix.name, name) != (".local", "share"):
+            yield prefix / name
 
 
 def _homes(environ: Mapping[str, str], home: Path) -> Iterator[tuple[str, Path]]:
-    for name, usual in HOMES.items():
-        if named := environ.get(name):
-            yield name, Path(named)
-        elif usual and (home / usual).is_dir():
-            yield name, home / usual
-
-
-def _of_variables(environ: Mapping[str, str], home: Path) -> Iterator[Path]:
-    for _, path in _homes(environ, home):
-        if not _is_system(path):
-            yield path
+    """The installation roots that a variable names, where they are what it says."""
+    for name, (usual, signs) in HOMES.items():
+        place = Path(environ[name]) if environ.get(name) else home / usual if usual else None
+        if place and place.is_absolute() and any(os.path.exists(place / sign) for sign in signs):
+            yield name, place
 
 
 def _environments(tree: Path) -> Iterator[Path]:
-    for name in (".venv", "venv"):
-        yield tree / name
+    """Where the virtual environments of a tree usually are."""
+    yield from (tree / name for name in (".venv", "venv"))
     for parent in (".tox", ".nox"):
-        if (tree / parent).is_dir():
-            yield from (tree / parent).iterdir()
+        with suppress(OSError):
+            yield from (tree / parent / name for name in os.listdir(tree / parent))
 
 
-def _base_of(environment: Path) -> Iterator[Path]:
-    """The Python installation that a virtual environment was made from."""
-    configuration = environment / "pyvenv.cfg"
-    if configuration.is_file():
-        for line in configuration.read_text(errors="replace").splitlines():
-            name, _, value = line.partition("=")
-            if name.strip() == "home" and value.strip().startswith("/") and not _is_system(Path(value.strip())):
-                yield Path(value.strip()).parent
+def _base_of(environment: Path, bounds: _Bounds) -> Iterator[Path]:
+    """The Python installation that a virtual environment was made from. The tree may have written what we read."""
+    for line in _read(environment / "pyvenv.cfg").splitlines():
+        name, _, value = line.partition("=")
+        programs = Path(value.strip())
+        if name.strip() == "home" and programs.is_absolute() and (real := resolved(programs)):
+            for base in {real.parent} if ".." in programs.parts else {programs.parent, real.parent}:
+                if _is_python(base) and bounds.shown(base):
+                    yield from _parts(base)
+
+
+def _is_python(base: Path) -> bool:
+    place = glob.escape(str(base))
+    return bool(glob.glob(f"{place}/bin/python3*") and glob.glob(f"{place}/lib*/p*3.*/os.py"))
+
+
+def _read(path: Path) -> str:
+    """The beginning of a small regular file; nothing where there is none that we may read."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with os.fdopen(descriptor, errors="replace") as file:
+            return file.read(1 << 16) if stat.S_ISREG(os.fstat(descriptor).st_mode) else ""
+    except (OSError, ValueError):
+        return ""
+
+
+def resolved(path: Path) -> Path | None:
+    """Where the links of a path lead; None where they lead nowhere that we may look at."""
+    try:
+        return path.resolve(strict=True)
+    except (OSError, RuntimeError, ValueError):  # unreadable, absent, or links in a circle
+        return None
 
 
 def _outermost(roots: Iterable[Path]) -> tuple[Path, ...]:
@@ -175,11 +270,6 @@ def _outermost(roots: Iterable[Path]) -> tuple[Path, ...]:
 
 def _inside(path: Path, folder: Path) -> bool:
     return path == folder or folder in path.parents
-
-
-def _too_wide(root: Path, home: Path, tree: Path) -> bool:
-    """A root that would show the home folder, or the checkout itself, is not a toolchain."""
-    return len(root.parts) < 3 or _inside(home, root) or _inside(tree, root)  # noqa: PLR2004  /one is too wide
 
 
 def _is_system(path: Path) -> bool:

@@ -10,16 +10,20 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from io import BufferedReader
 from pathlib import Path
+from types import MappingProxyType
 
 from selfheal_ci import shell
 from selfheal_ci.engines import host
-from selfheal_ci.engines.bubblewrap import FROZEN, Frozen, View, nested
+from selfheal_ci.engines.bubblewrap import FROZEN, Frozen, View, check_root, nested
 from selfheal_ci.engines.layer import write_layer
 from selfheal_ci.engines.readback import Leftovers, read_leftovers
-from selfheal_ci.engines.watch import Watch
+from selfheal_ci.engines.seccomp import seccomp_filter
+from selfheal_ci.engines.watch import Live, Watch
 from selfheal_ci.errors import EngineError, UsageError
+from selfheal_ci.terminal import interact
 from selfheal_ci.values import NOTHING, Changes, Command, Limits, Output, Recipe, Run, Stop, Tree
 
 SETUP_TIMEOUT = 1800.0
@@ -46,9 +50,14 @@ class LocalEngine:
     @contextmanager
     def prepare(self, tree: Tree, recipe: Recipe) -> Iterator[LocalSandbox]:
         """See Engine. Raises EngineError with the remedy where this machine cannot isolate."""
+        check_root(tree.root)
         state = Path(tempfile.mkdtemp(prefix="state-", dir=self.work))
         try:
-            yield self._prepare(state, tree, recipe)
+            sandbox = self._prepare(state, tree, recipe)
+            try:
+                yield sandbox
+            finally:
+                sandbox.stop()
         finally:
             host.remove(state)
 
@@ -65,6 +74,8 @@ class LocalEngine:
         bubblewrap = host.install_bubblewrap(state / "bubblewrap")
         if bubblewrap is None:
             raise EngineError("there is no bubblewrap on this machine", hint="install bubblewrap, or use --engine dagger")
+        if refused := seccomp_filter():
+            (state / "seccomp").write_bytes(refused)
         found = host.look(self.environ, tree=tree.root)
         etc = {network: host.write_etc(state / f"etc-{network}", uid=uid, network=network) for network in (False, True)}
         frozen = Frozen(state, tree.root, uid, bubblewrap, found, etc)
@@ -87,6 +98,7 @@ class LocalSandbox:
     limits: Limits
     concurrency: int
     prepared: float  # seconds since the epoch; changes are newer
+    live: Live = field(default_factory=Live)
 
     def self_test(self) -> None:
         """Start the sandbox once. Raises EngineError with what stops it here and what to do."""
@@ -108,44 +120,57 @@ class LocalSandbox:
             how = f"exit code {code}" if tried.stop is Stop.EXITED else tried.stop.value
             raise UsageError(f"setup failed ({how}): {line}\n  {last}", hint="mend `setup` in the configuration")
 
+    def interact(self, changes: Changes = NOTHING) -> int:
+        """A shell for a person, who sees what a step sees; its exit code."""
+        with self._view(changes) as view:
+            command = Command("sh", timeout=0, env={"PS1": "selfheal sandbox $ ", "TERM": "xterm"})
+            line = nested(self.frozen, replace(view, terminal=True), command, self.limits)
+            return interact([*line, "setsid", "--ctty", "--wait", "sh", "-i"], env={"PATH": shell.PATH})
+
     def run(self, command: Command, changes: Changes = NOTHING) -> Run:
         """See Sandbox."""
+        with self._view(changes, command.support) as view:
+            began = time.monotonic()
+            tried = self._launch(["sh", "-c", command.shell], command, view, changes)
+            return tried.as_run(command, time.monotonic() - began)
+
+    def stop(self) -> None:
+        """Kill what runs, in whichever thread it was started, and start nothing more."""
+        self.live.stop()
+
+    @contextmanager
+    def _view(self, changes: Changes, support: Mapping[str, bytes] = MappingProxyType({})) -> Iterator[View]:
+        """The folders with what one run sees besides the frozen state."""
         folder = Path(tempfile.mkdtemp(dir=self.frozen.state / "runs"))
         try:
-            layer, support = folder / "layer" if changes else None, folder / "support"
-            support.mkdir()
-            if layer:
-                layer.mkdir()
-                write_layer(changes, layer, newer_than=self.prepared)
-            for name, data in command.support.items():
-                (support / name).write_bytes(data)
+            view = View(folder / "layer" if changes else None, folder / "support")
+            (folder / "support").mkdir()
+            if view.layer:
+                view.layer.mkdir()
+                write_layer(changes, view.layer, newer_than=self.prepared)
+            for name, data in support.items():
+                (folder / "support" / name).write_bytes(data)
             folder.chmod(0o711)
             if os.geteuid() == 0:
                 host.give_to(self.frozen.uid, folder)
-            began = time.monotonic()
-            tried = self._launch(["sh", "-c", command.shell], command, View(layer, support), changes)
-            return tried.as_run(command, time.monotonic() - began)
+            yield view
         finally:
             host.remove(folder)
 
     def _launch(self, argv: Sequence[str], command: Command, view: View = FROZEN, changes: Changes = NOTHING) -> Launched:
-        reading, writing = os.pipe()
-        line = nested(self.frozen, view, command, self.limits)
-        try:
-            process = shell.start([*line, *argv], env={"PATH": shell.PATH}, stdin=writing)
-        finally:
-            os.close(writing)
         watch = Watch(self.limits, command.timeout)
         known = {path for path in self.tree.entries if changes.files.get(path, True)}
         known |= {path for path, content in changes.files.items() if content}
 
-        def unpack() -> Leftovers:
-            archive.peek(1)
-            watch.packing.set()
-            return read_leftovers(archive, known=known, globs=command.reports)
+        def unpack(archive: BufferedReader) -> Leftovers:
+            with archive:  # closed as soon as we have enough: what packs the rest does not wait for us
+                archive.peek(1)
+                watch.packing.set()
+                return read_leftovers(archive, known=known, globs=command.reports)
 
-        with ThreadPoolExecutor(max_workers=1) as pool, os.fdopen(reading, "rb") as archive:
-            leftovers = pool.submit(unpack)
+        line = [*nested(self.frozen, view, command, self.limits), *argv]
+        with ThreadPoolExecutor(max_workers=1) as pool, self.live.start(line) as (process, archive):
+            leftovers = pool.submit(unpack, archive)
             stop = watch.follow(process)
             return Launched(stop, watch.capture.output, _leftovers(leftovers), crowded=watch.crowded)
 
@@ -181,5 +206,5 @@ class Launched:
 def _leftovers(left: Future[Leftovers]) -> Leftovers | None:
     try:
         return left.result()
-    except (tarfile.ReadError, EOFError, OSError):
+    except (tarfile.TarError, EOFError, OSError, ValueError):
         return None

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+import logging
 import tarfile
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from bisect import bisect_left
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import IO
 
 from selfheal_ci.values import Changes, Content
 
+log = logging.getLogger(__name__)
+
 REPORT_LIMIT = 64 << 20  # bytes a report may have
 FILE_LIMIT = 1 << 20  # bytes a changed file may have
 TOTAL_LIMIT = 256 << 20  # bytes of both together
+MEMBERS = 50_000  # files and folders that are listed
 WHITEOUT = (0, 0)  # major and minor number of a device that stands for a deleted path
 LEAST_LEFT = 64  # kB, below which a disk is full
 OPAQUE = "SCHILY.xattr.user.overlay.opaque"
@@ -32,29 +37,61 @@ class Leftovers:
 def read_leftovers(archive: IO[bytes], *, known: Collection[str], globs: Collection[str]) -> Leftovers:
     """Read a tar stream with `status`, maybe `disk`, `reports/…` and `tree/…`; `known` are the paths of the tree.
 
-    Raises tarfile.ReadError when the stream is cut.
+    What cannot be listed to its end, for its names or its number, counts as no changes: half of them would be none of
+    what the run did. Raises tarfile.TarError when the stream is cut.
     """
-    status = disk = b""
-    reports: dict[str, bytes] = {}
-    changed: dict[str, Content | None] = {}
-    room = TOTAL_LIMIT
+    found = _Found(sorted(known), globs)
+    listed = True
     with tarfile.open(fileobj=archive, mode="r|", encoding="utf-8", errors="surrogateescape") as members:
-        for member in members:
-            top, _, path = member.name.partition("/")
-            data = _data(members, member, REPORT_LIMIT if top != "tree" or _matches(path, globs) else FILE_LIMIT, room)
-            room -= len(data or b"")
-            if top == "status" and data:
-                status = data
-            elif top == "disk" and data:
-                disk = data
-            elif top == "reports" and data is not None:
-                reports[path] = data
-            elif top == "tree" and path and path.split("/")[0] != ".git":
-                changed.update(_change(member, path, data, known))
-                if data is not None and _matches(path, globs):
-                    reports[path] = data
-    small = Changes({path: content for path, content in changed.items() if _small(content)})
-    return Leftovers(_exit_code(status), reports, small, _is_full(disk))
+        try:
+            listed = all(found.add(members, member) for member in _each(members))
+        except ValueError as strange:  # a name that tarfile takes for a header of its own
+            log.info("what the run left behind has a name that cannot be read: %s", strange)
+            listed = False
+    small = {path: content for path, content in found.changed.items() if _small(content)}
+    return Leftovers(_exit_code(found.status), found.reports, Changes(small if listed else {}), _is_full(found.disk))
+
+
+def _each(members: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+    """Each member, and none is kept."""
+    while member := members.next():
+        members.members.clear()  # type: ignore[attr-defined]  # typeshed does not know that it keeps them all
+        yield member
+
+
+@dataclass
+class _Found:
+    """What the archive held so far."""
+
+    known: Sequence[str]  # sorted
+    globs: Collection[str]
+    status: bytes = b""
+    disk: bytes = b""
+    reports: dict[str, bytes] = field(default_factory=dict)
+    changed: dict[str, Content | None] = field(default_factory=dict)
+    room: int = TOTAL_LIMIT
+    count: int = 0
+
+    def add(self, members: tarfile.TarFile, member: tarfile.TarInfo) -> bool:
+        """Take in the next member; False when there are too many."""
+        self.count += 1
+        top, _, path = member.name.partition("/")
+        if top != "tree" or path.partition("/")[0] not in {"", ".git"}:
+            report = top == "reports" or (top == "tree" and _matches(path, self.globs))
+            data = _data(members, member, FILE_LIMIT if top == "tree" and not report else REPORT_LIMIT, self.room)
+            self.room -= len(data or b"")
+            self._take(top, path, member, data)
+            if report and data is not None:
+                self.reports[path] = data
+        return self.count <= MEMBERS
+
+    def _take(self, top: str, path: str, member: tarfile.TarInfo, data: bytes | None) -> None:
+        if top == "status":
+            self.status = data or self.status
+        elif top == "disk":
+            self.disk = data or self.disk
+        elif top == "tree":
+            self.changed.update(_change(member, path, data, self.known))
 
 
 def _small(content: Content | None) -> bool:
@@ -73,17 +110,26 @@ def _matches(path: str, globs: Collection[str]) -> bool:
 
 
 def _change(
-    member: tarfile.TarInfo, path: str, data: bytes | None, known: Collection[str]
+    member: tarfile.TarInfo, path: str, data: bytes | None, known: Sequence[str]
 ) -> Iterator[tuple[str, Content | None]]:
-    below = path + "/"
     if member.ischr() and (member.devmajor, member.devminor) == WHITEOUT:
-        yield from ((name, None) for name in known if name == path or name.startswith(below))
+        yield from ((name, None) for name in _at(path, known) + _below(path, known))
     elif member.isdir() and OPAQUE in member.pax_headers:
-        yield from ((name, None) for name in known if name.startswith(below))
+        yield from ((name, None) for name in _below(path, known))
     elif member.issym():
         yield path, Content(member.linkname.encode("utf-8", "surrogateescape"), "120000")
     elif data is not None:
         yield path, Content(data, "100755" if member.mode & 0o100 else "100644")
+
+
+def _at(path: str, known: Sequence[str]) -> list[str]:
+    place = bisect_left(known, path)
+    return [path] if place < len(known) and known[place] == path else []
+
+
+def _below(path: str, known: Sequence[str]) -> list[str]:
+    """The known paths in a folder; they are sorted, and "0" is what comes after "/"."""
+    return list(known[bisect_left(known, f"{path}/") : bisect_left(known, f"{path}0")])
 
 
 def _is_full(disk: bytes) -> bool:

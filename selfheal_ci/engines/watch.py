@@ -8,16 +8,59 @@ import selectors
 import subprocess
 import threading
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from io import BufferedReader
 
 from selfheal_ci import shell
 from selfheal_ci.engines.capture import Capture
 from selfheal_ci.engines.usage import usage
+from selfheal_ci.errors import EngineError
 from selfheal_ci.values import Limits, Stop
 
 PACKING = 60.0  # seconds after the run's end to hand over what it left behind
 NO_FORK = re.compile(rb"Cannot fork|fork: .{0,20}Resource temporarily unavailable|can't start new thread")
 WEIGHING = 0.2  # seconds between two looks at what it uses
+
+
+class Live:
+    """The processes of one sandbox that run now, whichever thread waits for them."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._processes: set[subprocess.Popen[bytes]] = set()
+        self._stopped = False
+
+    @contextmanager
+    def start(self, line: Sequence[str]) -> Iterator[tuple[subprocess.Popen[bytes], BufferedReader]]:
+        """Start one whose standard input is a pipe that it writes to; here is our end. Raises EngineError after `stop`."""
+        reading, writing = os.pipe()
+        with os.fdopen(reading, "rb") as archive:
+            try:
+                process = self._start(line, writing)
+            finally:
+                os.close(writing)
+            try:
+                yield process, archive
+            finally:
+                with self._lock:
+                    self._processes.discard(process)
+
+    def _start(self, line: Sequence[str], writing: int) -> subprocess.Popen[bytes]:
+        with self._lock:
+            if self._stopped:
+                raise EngineError("the sandbox was stopped", hint="run again")
+            process = shell.start(line, env={"PATH": shell.PATH}, stdin=writing)
+            self._processes.add(process)
+        return process
+
+    def stop(self) -> None:
+        """Kill each of them with its group; no other starts."""
+        with self._lock:
+            self._stopped = True
+            for process in self._processes:
+                shell.kill_group(process)
 
 
 @dataclass

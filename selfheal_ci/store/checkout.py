@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -63,18 +64,19 @@ def read_checkout(folder: Path) -> Checkout:
         object_format,
         tuple(dict.fromkeys(_objects(common / "objects", NESTING))),
         refs,
-        branch.removeprefix("refs/heads/") if branch else None,
+        branch.removeprefix("refs/heads/") if branch and valid_ref(branch) else None,
         refs.get(branch) if branch else head if IDS[object_format].fullmatch(head) else None,
-        default.removeprefix("refs/remotes/origin/") or None,
+        default.removeprefix("refs/remotes/origin/") or None if valid_ref(default) else None,
         _bytes(common / "info" / "exclude"),
-        _bytes(common / "shallow"),
+        _shallow(common, IDS[object_format]),
     )
 
 
 def personal_excludes(home: Path) -> bytes:
     """What a person's own git ignores everywhere. It is theirs: no test wrote it."""
-    named = read_config(_text(home / ".gitconfig")).get("core.excludesfile") or "~/.config/git/ignore"
-    return _bytes(home / named.removeprefix("~/"))
+    said = _bytes(home / ".gitconfig", links=True).decode("utf-8", "surrogateescape")
+    named = read_config(said).get("core.excludesfile") or "~/.config/git/ignore"
+    return _bytes(home / named.removeprefix("~/"), links=True)
 
 
 def without_credentials(url: str) -> str:
@@ -100,12 +102,12 @@ def valid_ref(name: str) -> bool:
 def _git_folder(folder: Path) -> Path | None:
     here = folder / ".git"
     if here.is_dir():
-        return here
+        return here.resolve()
     said = _text(here).strip()
     if not said.startswith("gitdir: "):
         return None
     there = folder / said.removeprefix("gitdir: ")
-    return there if there.is_dir() else None
+    return there.resolve() if there.is_dir() else None
 
 
 def _refs(common: Path, wanted: re.Pattern[str]) -> tuple[dict[str, str], dict[str, str]]:
@@ -120,6 +122,11 @@ def _refs(common: Path, wanted: re.Pattern[str]) -> tuple[dict[str, str], dict[s
         if wanted.fullmatch(said.get(end, "")):
             refs[name] = said[end]
     return links, refs
+
+
+def _shallow(common: Path, wanted: re.Pattern[str]) -> bytes:
+    """The ids of the commits where the history ends, and no other line: git would quote it."""
+    return "".join(f"{line}\n" for line in _text(common / "shallow").split("\n") if wanted.fullmatch(line)).encode()
 
 
 def _packed_refs(common: Path) -> Iterator[tuple[str, str]]:
@@ -152,8 +159,14 @@ def _text(path: Path) -> str:
     return _bytes(path).decode("utf-8", "surrogateescape")
 
 
-def _bytes(path: Path) -> bytes:
-    if not path.is_file():  # nor a pipe that would never end
+def _bytes(path: Path, *, links: bool = False) -> bytes:
+    """What is in a file, if it is one. In .git no link is followed: it may lead to a private file of the person."""
+    if not links and path.parent.is_symlink():
         return b""
-    with path.open("rb") as file:
-        return file.read(LARGEST)
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC  # nor a pipe that would never end
+    try:
+        file = os.open(path, flags if links else flags | os.O_NOFOLLOW)
+    except OSError:  # it is not there, or a link, or a socket
+        return b""
+    with os.fdopen(file, "rb") as stream:
+        return stream.read(LARGEST) if stat.S_ISREG(os.fstat(file).st_mode) else b""

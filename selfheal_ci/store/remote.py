@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from urllib.parse import unquote
 
 from selfheal_ci.errors import ForgeError, UsageError
 from selfheal_ci.store.checkout import Checkout, valid_ref, without_credentials
@@ -16,23 +17,59 @@ from selfheal_ci.words import one_line
 NAME = "selfheal"
 SECONDS = 600.0
 KEPT = "nothing is lost: the patch is kept in the output folder, and `selfheal apply` puts it into a working tree"
+UNAUTHORISED = (
+    "no token was sent: GITHUB_TOKEN and GITLAB_TOKEN go to their own forge alone, SELFHEAL_TOKEN also to the host of an "
+    "address that is named with --remote"
+)
 # What a person or a job may say about the way to the remote.
 PASSED = (
     "SSH_AUTH_SOCK", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy",
     "SSL_CERT_FILE", "SSL_CERT_DIR", "GIT_SSL_CAINFO", "CURL_CA_BUNDLE",
 )  # fmt: skip
-_ADDRESS = re.compile(r"[^/]*:")  # a scheme, or host:path; anything else is a folder
+_ELSEWHERE = re.compile(r"[^/]*:")  # a scheme, or host:path; anything else is a folder, as git reads it
+_FILE = "file://"
+# Nothing that two programs could read as two hosts.
+_HTTPS = re.compile(r"https://(?:[\w.~%:+-]*@)?([A-Za-z0-9.-]+)(?::(\d{1,5}))?(?:/.*)?", re.ASCII)
 _ECHO = re.compile(r"(?:To |error: failed to push some refs|hint: |warning: )")
 
 
 @dataclass(frozen=True)
+class Address:
+    """Where a remote is, and who says so."""
+
+    url: str = field(repr=False)  # a password may be in it
+    asked: bool  # a person or a trusted file says it; else the checkout's .git/config, which any test can have written
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is a folder here: its hooks run here, too."""
+        return self.url.startswith(_FILE) or not _ELSEWHERE.match(self.url)
+
+    @property
+    def folder(self) -> Path:
+        """The folder of a local one."""
+        path = "/" + unquote(self.url.removeprefix(_FILE)) if self.url.startswith(_FILE) else self.url
+        return Path(re.sub("^/+", "/", path))  # two slashes are a root of their own for pathlib
+
+    @property
+    def host(self) -> str | None:
+        """Host and port that a token would be sent to; None where none is ever sent."""
+        match = _HTTPS.fullmatch(self.url)
+        return f"{match[1].lower()}:{int(match[2] or 443)}" if match else None
+
+
+@dataclass(frozen=True)
 class Remote:
-    """One address and how to be let in."""
+    """One address and how to be let in. A folder gets no secret: what it runs would be told."""
 
     git: Git
-    url: str
+    address: Address
     environ: Mapping[str, str]  # SSH_AUTH_SOCK, proxies and certificates are taken from here
     token: str | None = None
+
+    @property
+    def url(self) -> str:
+        return self.address.url
 
     def refs(self, names: Iterable[str]) -> dict[str, str]:
         """Those of the full ref names that exist there, with their object ids."""
@@ -69,7 +106,8 @@ class Remote:
         words = one_line(" ".join(said) or "no reason given", 600)
         for secret in filter(None, (self.token, self.url)):
             words = words.replace(secret, without_credentials(self.url) if secret == self.url else "***")
-        return ForgeError(f"{without_credentials(self.url)} refused: {words}", hint=KEPT)
+        hint = KEPT if self.token or not self.address.host else f"{UNAUTHORISED}; {KEPT}"
+        return ForgeError(f"{without_credentials(self.url)} refused: {words}", hint=hint)
 
     def _run(self, *words: str) -> Answer:
         answer = self.git.ask(*words, env=self._environment(), timeout=SECONDS)
@@ -80,7 +118,7 @@ class Remote:
     def _environment(self) -> dict[str, str]:
         """Settings as variables: no file and no process list shows the address or the token."""
         settings = {f"remote.{NAME}.url": self.url, "http.followRedirects": "false", "push.gpgSign": "false"}
-        if self.token and self.url.startswith("https://"):
+        if self.token and self.address.host:
             basic = base64.b64encode(f"x-access-token:{self.token}".encode()).decode()
             settings["http.extraHeader"] = f"Authorization: Basic {basic}"
         numbered = {
@@ -88,22 +126,43 @@ class Remote:
             for number, setting in enumerate(settings.items())
             for part, text in zip(("KEY", "VALUE"), setting, strict=True)
         }
-        passed = {name: self.environ[name] for name in PASSED if name in self.environ}
+        passed = {name: self.environ[name] for name in PASSED if name in self.environ and not self.address.is_local}
         ssh = {"GIT_SSH_COMMAND": "ssh -o BatchMode=yes", "GIT_SSH_VARIANT": "ssh"}
         return passed | ssh | numbered | {"GIT_CONFIG_COUNT": str(len(settings))}
 
 
-def address(checkout: Checkout, remote: str) -> str:
-    """The URL of a remote: by its name in the checkout's configuration, which is read as text, or as it is given.
+def address(checkout: Checkout, remote: str, *, asked: bool = False) -> Address:
+    """Where a remote is: as it is given, or by its name in the checkout's configuration, which is read as text.
 
-    Raises UsageError when the name is not there or the address has control characters.
+    `asked`: a person or a trusted file gives it. Any test can have written the rest: it may not lead into the checkout.
+    Raises UsageError when it does, when the name is not there, or when the address has control characters.
     """
-    url = checkout.config.get(f"remote.{remote}.url") or (remote if "/" in remote or ":" in remote else "")
+    given = ":" in remote or remote.startswith(("/", "."))
+    url = remote if given else checkout.config.get(f"remote.{remote}.url")
+    if not url and "/" in remote:
+        given, url = True, remote
     if not url or not url.isprintable():
         raise UsageError(
             f"{checkout.folder} has no remote named {one_line(remote)}", hint="name one, or its address, with --remote"
         )
-    return url if _ADDRESS.match(url) else str(Path(checkout.folder, url))
+    found = Address(url, asked=asked and given)
+    if not found.is_local:
+        return found
+    if found.asked:
+        return found if found.folder.is_absolute() else replace(found, url=str(checkout.folder / url))
+    if _leads_inside(checkout, found.folder):
+        raise UsageError(
+            f"the remote {one_line(remote)} is in the checkout itself, at {one_line(url)}: any test could have put it there",
+            hint="name the address with --remote",
+        )
+    return found
+
+
+def _leads_inside(checkout: Checkout, folder: Path) -> bool:
+    """Whether a folder is relative to the checkout, or in it or in its repository, links followed."""
+    private = (checkout.folder, *(objects.parent for objects in checkout.objects[:1]))
+    there = folder.resolve()
+    return not folder.is_absolute() or any(there.is_relative_to(place.resolve()) for place in private)
 
 
 def branch_ref(branch: str) -> str:

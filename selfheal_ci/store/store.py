@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import cached_property
@@ -28,6 +28,7 @@ from selfheal_ci.store.worktree import (
     outermost,
 )
 from selfheal_ci.values import Attested, Base, Changes, Commit, Content, Entry, Hunk, Source, Tree
+from selfheal_ci.words import one_line
 
 DEFAULT_BRANCHES = ("main", "master")
 
@@ -64,8 +65,7 @@ class Store:
         """The checkout as it is: SURFACE section 1, "The failing tree". Its base is yet to be named."""
         head = self._head_entries
         entries = self._snapshot(head)
-        changes: dict[str, Entry | None] = {path: None for path in without_submodules(head) if path not in entries}
-        changes |= {path: entry for path, entry in entries.items() if head.get(path) != entry}
+        changes = self._since_head(entries)
         tree = make_tree(self.git, self.checkout.commit, changes)
         return Source(
             repository=self.checkout.repository,
@@ -85,11 +85,28 @@ class Store:
         """The revision that was probably green; None where there is no history."""
         if source.commit is None:
             return None
-        if source.dirty:
+        # What a run left behind, such as .coverage, does not tell that the committed code was green.
+        if any(path in self._head_entries for path in self._since_head(source.tree.entries)):
             return Base(source.commit, Attested.GUESS)
         fork = self._fork(source.commit)
         found = fork if fork and fork != source.commit else self._resolved(f"{source.commit}~1")
+        if found is None and source.dirty:
+            found = source.commit  # there is nothing else that could be green
         return Base(found, Attested.GUESS) if found else None
+
+    def uncommitted(self) -> Sequence[str]:
+        """The paths in which the checkout differs from its commit, untracked ones too; what makes a healing `dirty`."""
+        return sorted(self._since_head(self.failing().tree.entries)) if self.checkout.commit else []
+
+    def default_commit(self, branch: str | None = None) -> str | None:
+        """The commit of the default branch as it was fetched; never of a branch that was made here."""
+        names = (branch,) if branch else self._default_names
+        found = (self.checkout.refs.get(f"refs/remotes/origin/{name}") for name in names)
+        return next(filter(None, found), None)
+
+    def is_ancestor(self, old: str, new: str) -> bool:
+        """Whether a revision is in the history of another."""
+        return self.git.ask("merge-base", "--is-ancestor", self.resolve(old), self.resolve(new)).exit_code == 0
 
     def resolve(self, revision: str) -> str:
         """The id of the commit that a revision names. Raises UsageError when it names none."""
@@ -122,6 +139,11 @@ class Store:
     def commits(self, old: str, new: str) -> Sequence[Commit]:
         """See History."""
         return list(read_commits(self.git, self.resolve(old), self.resolve(new)))
+
+    def before(self, revision: str, most: int) -> Sequence[str]:
+        """See History."""
+        words = ("rev-list", "--first-parent", f"--max-count={most + 1}", self.resolve(revision), "--")
+        return self.git.run(*words).decode().split()[1:]
 
     def hunks(self, old: Tree, new: Tree) -> Sequence[Hunk]:
         """See History."""
@@ -159,6 +181,16 @@ class Store:
         """See Files. `git apply` takes it."""
         return self.git.run(*DIFF, "-p", "--binary", "--full-index", old.id, new.id)
 
+    def patched(self, tree: Tree, patch: bytes) -> Tree:
+        """The tree with a patch in git's format. Raises UsageError when it does not apply."""
+        with private_index(self.git, tree.id) as env:
+            answer = self.git.ask("apply", "--cached", "--whitespace=nowarn", "-", stdin=patch, env=env)
+            if answer.exit_code:
+                said = one_line(answer.stderr)
+                raise UsageError(f"the patch does not apply: {said}", hint="is it of this tree? `selfheal heal` makes one")
+            made = self.git.run("write-tree", "--missing-ok", env=env).decode().strip()
+        return replace(tree, id=made, entries=without_submodules(read_tree(self.git, made)))
+
     # What these are made of
 
     @cached_property
@@ -179,6 +211,12 @@ class Store:
     def _default_names(self) -> tuple[str, ...]:
         default = self.checkout.default_branch
         return (default,) if default else DEFAULT_BRANCHES
+
+    def _since_head(self, entries: Mapping[str, Entry]) -> dict[str, Entry | None]:
+        """What makes these entries of the commit's; None where a file is gone."""
+        head = self._head_entries
+        changes: dict[str, Entry | None] = {path: None for path in without_submodules(head) if path not in entries}
+        return changes | {path: entry for path, entry in entries.items() if head.get(path) != entry}
 
     def _snapshot(self, head: dict[str, Entry]) -> dict[str, Entry]:
         """Every file of the working tree; new bytes are kept."""

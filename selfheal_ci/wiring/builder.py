@@ -21,12 +21,14 @@ from selfheal_ci.redact import Redactor
 from selfheal_ci.remedies.fixer import Fixer
 from selfheal_ci.remedies.revert import Revert
 from selfheal_ci.store import Store
+from selfheal_ci.store.remote import Address, address
 
 if TYPE_CHECKING:
     from selfheal_ci.engines.dagger_session import Given
+    from selfheal_ci.engines.local import LocalEngine
     from selfheal_ci.remedies.model.conversation import Model
 
-JOB_TOKENS = ("GITHUB_TOKEN", "GITLAB_TOKEN")
+TokenFor = Callable[[Address], str | None]
 GIVEN = ("DAGGER_SESSION_PORT", "_EXPERIMENTAL_DAGGER_RUNNER_HOST")  # a Dagger engine is there already
 SCRIPTED = "scripted:"
 
@@ -51,9 +53,14 @@ class Builder:
                 hint = 'write setup = ["pip install …"]; environment folders such as .venv are not sent into containers'
                 raise UsageError("the Dagger engine needs `setup`, and there is none", hint=hint)
             return DaggerEngine(store.export, work, settings.image, limits, self.environ, concurrency, given)
+        return self.local(store, work)
+
+    def local(self, store: Store, work: Path) -> LocalEngine:
+        """The engine of this machine."""
         from selfheal_ci.engines.local import LocalEngine
 
-        return LocalEngine(store.export, work, limits, self.environ, concurrency)
+        concurrency = self.settings.concurrency or os.cpu_count() or 1
+        return LocalEngine(store.export, work, config.limits(self.settings), self.environ, concurrency)
 
     def gate(self) -> Gate:
         """The judge, who knows the project's own rules and this machine's secrets."""
@@ -79,7 +86,8 @@ class Builder:
         """Where the fix goes; the write token is read here, when nothing of the project runs any more."""
         from selfheal_ci.forges.git import GitForge
 
-        return GitForge(store, self.settings.remote, write_token(self.environ), self.environ)
+        to = address(store.checkout, self.settings.remote, asked=self.settings.remote_asked)
+        return GitForge(store, to, write_token(self.environ)(to), self.environ)
 
     def _model(self, meter: Meter, tell: Observer) -> Remedy:
         from selfheal_ci.remedies.model.remedy import ModelRemedy
@@ -127,11 +135,33 @@ class Builder:
         return service, settings.model, settings.escalate_to
 
 
-def write_token(environ: Mapping[str, str]) -> str | None:
-    """The token that may push; only `publish` asks for it."""
-    return next((environ[name] for name in ("SELFHEAL_TOKEN", *JOB_TOKENS) if environ.get(name)), None)
+def write_token(environ: Mapping[str, str]) -> TokenFor:
+    """The token that may push to an address; only `publish` asks for it."""
+
+    def token(to: Address) -> str | None:
+        given = environ.get("SELFHEAL_TOKEN")
+        ours = to.host in _forges(environ).values() or to.asked
+        return given if given and to.host and ours else read_token(environ)(to)
+
+    return token
 
 
-def read_token(environ: Mapping[str, str]) -> str | None:
-    """The job's own token, which may read where the job was given no more; never the one that is there to write."""
-    return next((environ[name] for name in JOB_TOKENS if environ.get(name)), None)
+def read_token(environ: Mapping[str, str]) -> TokenFor:
+    """The job's own token, which may read where the job was given no more; never the one that is there to write.
+
+    It is sent to the forge that made it and nowhere else, whatever address .git/config names.
+    """
+
+    def token(to: Address) -> str | None:
+        known = _forges(environ).items()
+        return next((environ[name] for name, host in known if environ.get(name) and host and host == to.host), None)
+
+    return token
+
+
+def _forges(environ: Mapping[str, str]) -> Mapping[str, str | None]:
+    """The job's tokens, and the host and port of the forge that each is for."""
+    github = Address(environ.get("GITHUB_SERVER_URL") or "https://github.com", asked=True)
+    name, port = environ.get("CI_SERVER_HOST"), environ.get("CI_SERVER_PORT")
+    gitlab = Address(f"https://{name}:{port or 443}" if name else "https://gitlab.com", asked=True)
+    return {"GITHUB_TOKEN": github.host, "GITLAB_TOKEN": gitlab.host}

@@ -15,7 +15,9 @@ from selfheal_ci.errors import SelfhealError, UsageError
 from selfheal_ci.store import Store
 from selfheal_ci.store.remote import Remote, address
 from selfheal_ci.values import Attested, Base, Source, Step
+from selfheal_ci.wiring.builder import TokenFor
 
+HOW = "write .selfheal.toml with [steps.tests] and run = …, or give the command: selfheal heal -- COMMAND"
 DEPTH = 64  # commits: more than a guess of the green revision steps back
 
 
@@ -27,13 +29,13 @@ def checkout(asked: Mapping[str, Any]) -> Path:
     return folder.resolve()
 
 
-def complete(store: Store, environ: Mapping[str, str], token: str | None) -> str | None:
+def complete(store: Store, environ: Mapping[str, str], token: TokenFor) -> str | None:
     """Fetch what a shallow clone lacks into our own store; why that was not possible, None when all is there."""
     if not store.checkout.shallow or store.checkout.commit is None:
         return None
     try:
-        remote = Remote(store.git, address(store.checkout, "origin"), environ, token)
-        remote.deepen(store.checkout.commit, DEPTH)
+        origin = address(store.checkout, "origin")
+        Remote(store.git, origin, environ, token(origin)).deepen(store.checkout.commit, DEPTH)
     except SelfhealError as refused:
         return f"the checkout is shallow, and its history cannot be fetched ({refused.message}): use fetch-depth: 0"
     return None
@@ -46,12 +48,25 @@ def read_configuration(store: Store, asked: Mapping[str, Any], ci: Ci | None) ->
             return config.load({name: Path(name).read_bytes()}, asked)
         except OSError as missing:
             raise UsageError(f"{name}: {missing.strerror}", hint="name a file that exists with --config") from missing
-    if ci and ci.trusted:
-        entries = store.tree(ci.trusted).entries
+    if ci:
+        trusted = _trusted(store, ci)
+        entries = store.tree(trusted).entries
         texts = {name: store.read(entries[name]) for name in config.FILES if name in entries}
-        return config.load(texts, asked, where=f"{ci.trusted[:12]}:")
+        return config.load(texts, asked, where=f"{trusted[:12]}:")
     folder = checkout(asked)
-    return config.load({name: (folder / name).read_bytes() for name in config.FILES if (folder / name).is_file()}, asked)
+    texts = {name: (folder / name).read_bytes() for name in config.FILES if (folder / name).is_file()}
+    return config.load(texts, asked, trusted=False)
+
+
+def _trusted(store: Store, ci: Ci) -> str:
+    """The commit whose configuration counts: the one before the change, else the default branch's, as it was fetched."""
+    found = ci.trusted or store.default_commit(ci.default_branch)
+    if found is None:
+        raise UsageError(
+            "no revision is known to be trusted: the CI names none, and the default branch was not fetched",
+            hint="check out with fetch-depth: 0 (GitLab: GIT_DEPTH: 0), or name a file with --config FILE",
+        )
+    return found
 
 
 def choose_steps(configuration: Configuration, command: Sequence[str], source: Source) -> tuple[Sequence[Step], bool]:
@@ -61,6 +76,8 @@ def choose_steps(configuration: Configuration, command: Sequence[str], source: S
         raise UsageError("both --step and a command after -- were given", hint="give one of them")
     if command:
         return [Step("command", shlex.join(command))], False
+    if wanted and not steps:
+        raise UsageError(f"there is no step {wanted!r}: no steps are configured", hint=HOW)
     if wanted:
         named = [step for step in steps if step.name == wanted]
         if not named:
@@ -71,8 +88,7 @@ def choose_steps(configuration: Configuration, command: Sequence[str], source: S
         return steps, False
     usual = config.usual_steps(list(source.tree.entries), source.tree.environment)
     if not usual:
-        hint = "write .selfheal.toml with [steps.tests] and run = …, or give the command: selfheal heal -- COMMAND"
-        raise UsageError(f"there is no step to heal in {configuration.origin}", hint=hint)
+        raise UsageError("there is no step to heal: no steps are configured, and no usual command is known", hint=HOW)
     return usual, True
 
 
