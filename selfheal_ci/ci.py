@@ -19,6 +19,7 @@ class Ci:
     name: str  # "github", "gitlab"
     branch: str | None  # the branch that failed
     trusted: str | None  # the commit before anything of this change: configuration is read there
+    default_branch: str | None = None  # configuration is read there when no commit was before this change
     summary: Path | None = None  # a file whose Markdown the forge shows beside the job
 
 
@@ -27,14 +28,16 @@ def read_ci(environ: Mapping[str, str]) -> Ci | None:
     if environ.get("GITHUB_ACTIONS") == "true":
         event = _event(environ.get("GITHUB_EVENT_PATH"))
         pull = event.get("pull_request")
-        base = pull.get("base", {}).get("sha") if isinstance(pull, dict) else event.get("before")
+        base = _within(_within(pull, "base"), "sha") if pull else event.get("before")
+        default = _within(event.get("repository"), "default_branch")
         branch = environ.get("GITHUB_HEAD_REF") or environ.get("GITHUB_REF_NAME")
         summary = environ.get("GITHUB_STEP_SUMMARY")
-        return Ci("github", branch or None, _commit(base), Path(summary) if summary else None)
+        default_branch = default if isinstance(default, str) and default else None
+        return Ci("github", branch or None, _commit(base), default_branch, Path(summary) if summary else None)
     if environ.get("GITLAB_CI") == "true":
         branch = environ.get("CI_MERGE_REQUEST_SOURCE_BRANCH_NAME") or environ.get("CI_COMMIT_BRANCH")
         base = environ.get("CI_MERGE_REQUEST_DIFF_BASE_SHA") or environ.get("CI_COMMIT_BEFORE_SHA")
-        return Ci("gitlab", branch or None, _commit(base))
+        return Ci("gitlab", branch or None, _commit(base), environ.get("CI_DEFAULT_BRANCH") or None)
     return None
 
 
@@ -47,6 +50,10 @@ def _event(path: str | None) -> Mapping[str, object]:
     except (OSError, ValueError, RecursionError):
         return {}
     return event if isinstance(event, dict) else {}
+
+
+def _within(value: object, key: str) -> object:
+    return value.get(key) if isinstance(value, dict) else None
 
 
 def _commit(value: object) -> str | None:

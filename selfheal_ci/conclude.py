@@ -78,6 +78,12 @@ def climbed(healing: Healing, case: Case, climb: Climb) -> Healing:
     return replace(healing, open=(*healing.open, *sorted(case.targets)))
 
 
+def along(healing: Healing, case: Case) -> Healing:
+    """What heals the groups before it heals this one as well."""
+    green = tuple(sorted({*healing.evidence.red_to_green, *case.targets}))
+    return replace(healing, evidence=replace(healing.evidence, red_to_green=green))
+
+
 def end(healing: Healing) -> Healing:
     """The status, now that every group was tried."""
     if healing.status is not Status.NOT_HEALED:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import math
+import os
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -31,6 +33,7 @@ class Option:
     flag: str | None = None
     commands: tuple[str, ...] = (HEAL,)
     choices: tuple[str, ...] = ()
+    least: float | None = None  # of a number; above 0 unless said
 
     @property
     def variable(self) -> str | None:
@@ -61,17 +64,21 @@ class Settings:
     setup_env: tuple[str, ...] = _option((), "names", "more variables for setup", key="setup-env")
     max_minutes: float = _option(30.0, "number", "minutes for the whole healing", key="limits.minutes", flag="--max-minutes")
     max_memory: str = _option("4g", "size", "memory for each run", key="limits.memory", flag="--max-memory")
-    max_processes: int = _option(512, "integer", "processes for each run", key="limits.processes", flag="--max-processes")
+    max_processes: int = _option(
+        512, "integer", "processes for each run", key="limits.processes", flag="--max-processes", least=16
+    )
     max_disk: str = _option("4g", "size", "what each run may write", key="limits.disk", flag="--max-disk")
     max_output: str = _option("16m", "size", "what is kept of each run's output", key="limits.output", flag="--max-output")
     concurrency: int = _option(
-        0, "integer", "runs side by side; 0: as many as there are cores", key="concurrency", flag="--concurrency"
+        0, "integer", "runs side by side; 0: as many as there are cores", key="concurrency", flag="--concurrency", least=0
     )
     model: str = _option("claude-sonnet-5-5", "text", "model to ask, or scripted:FILE", key="model.name", flag="--model")
     no_model: bool = _option(False, "switch", "ask no model", flag="--no-model")
     escalate_to: str = _option("claude-opus-5-5", "text", "model of the third attempt", key="model.escalate-to")
     max_attempts: int = _option(3, "integer", "attempts of the model", key="model.max-attempts", flag="--max-attempts")
-    max_cost_usd: float = _option(1.0, "number", "dollars for the model", key="model.max-cost-usd", flag="--max-cost-usd")
+    max_cost_usd: float = _option(
+        1.0, "number", "dollars for the model", key="model.max-cost-usd", flag="--max-cost-usd", least=0
+    )
     effort: str | None = _option(None, "text", "effort asked of the model", key="model.effort")
     prices: Mapping[str, Sequence[float]] = _option(None, "table", "USD per million tokens", key="model.prices")
     never_send: tuple[str, ...] = _option((), "names", "globs that no prompt may quote", key="model.never-send")
@@ -93,17 +100,26 @@ class Settings:
     branch_prefix: str = _option(
         "selfheal/", "text", "how fix branches begin", key="publish.branch-prefix", commands=(PUBLISH,)
     )
+    remote_asked: bool = False  # no option: whether a person or a trusted file says `remote`, and no test can have
 
 
-OPTIONS = tuple(Option(field.name, **field.metadata) for field in dataclasses.fields(Settings))
+OPTIONS = tuple(Option(field.name, **field.metadata) for field in dataclasses.fields(Settings) if field.metadata)
 STEP_KEYS: Mapping[str, Kind] = {
     "run": "text", "build": "names", "reports": "names", "fix": "names", "timeout-minutes": "number", "network": "switch",
 }  # fmt: skip
-PACKAGE_PREFIXES = ("PIP_", "UV_INDEX", "UV_DEFAULT_INDEX", "NPM_CONFIG_REGISTRY", "GOPROXY", "GOSUMDB", "GONOSUMDB")
+PACKAGE_PREFIXES = ("PIP_", "UV_INDEX")
 PACKAGE_VARIABLES = frozenset({
+    "UV_DEFAULT_INDEX", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS", "NPM_CONFIG_REGISTRY", "GOPROXY", "GOSUMDB", "GONOSUMDB",
+    "GONOPROXY",
     "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE",
     "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "CARGO_HTTP_CAINFO", "GIT_SSL_CAINFO",
 })  # fmt: skip
+SECRET_WORDS = ("PASS", "TOKEN", "USERNAME", "SECRET", "AUTH", "KEY", "CREDENTIAL", "LOGIN")
+# Ours to spend, and the job's to write with: no setup gets them, whoever asks.
+NEVER_IN_SETUP = re.compile(
+    r"ANTHROPIC_.*|SELFHEAL_TOKEN|(GITHUB|GITLAB|CI_JOB)_TOKEN|ACTIONS_.*|INPUT_(TOKEN|ANTHROPIC-API-KEY)", re.IGNORECASE
+)
+_LOGIN = re.compile(r"((?:[\w.-]+=)?[A-Za-z][A-Za-z0-9+.-]*://)?.*@", re.DOTALL)  # with the name that uv gives an index
 SIZES = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 
 
@@ -116,23 +132,24 @@ class Configuration:
     origin: str  # the file it came from, or "no configuration"
 
 
-def load(texts: Mapping[str, bytes], asked: Mapping[str, Any], *, where: str = "") -> Configuration:
+def load(texts: Mapping[str, bytes], asked: Mapping[str, Any], *, where: str = "", trusted: bool = True) -> Configuration:
     """Read the configuration among these files, and lay what was asked for over it.
 
     `texts` maps file names to bytes (see FILES; any one name for --config); `asked` maps fields of Settings to values, None
-    where nothing was said. Raises UsageError that names the key and the file.
+    where nothing was said. A file that is not `trusted` can have been written by tests.
+    Raises UsageError that names the key and the file.
     """
     found = {name: table for name, data in texts.items() if (table := _table(name, data)) is not None}
     if len(found) > 1:
         raise UsageError("both .selfheal.toml and [tool.selfheal] in pyproject.toml configure selfheal", hint="keep one")
     name, table = next(iter(found.items()), ("no configuration", {}))
-    values = _values(table, f"{where}{name}")
-    steps = tuple(_step(key, step, f"{where}{name}") for key, step in table.get("steps", {}).items())
-    said = {key: value for key, value in asked.items() if value is not None and value != ()}
-    settings = Settings(**{**values, **said})
-    for size in (settings.max_memory, settings.max_disk, settings.max_output):
-        size_of(size)
-    return Configuration(settings, steps, f"{where}{name}")
+    origin = f"{where}{name}" if found else name
+    values = _values(table, origin)
+    steps = tuple(_step(key, step, origin) for key, step in table.get("steps", {}).items())
+    said = _said(asked)
+    settings = Settings(**{**values, **said}, remote_asked="remote" in said or (trusted and "remote" in values))
+    _refuse_secrets(settings.setup_env, f" in {origin}")
+    return Configuration(settings, steps, origin)
 
 
 def limits(settings: Settings) -> Limits:
@@ -147,7 +164,8 @@ def limits(settings: Settings) -> Limits:
 
 def recipe(settings: Settings, environ: Mapping[str, str], build_files: frozenset[str]) -> Recipe:
     """How the tree is prepared; setup gets the variables that say where packages come from."""
-    passed = {name: _without_login(value) for name, value in environ.items() if _names_packages(name)}
+    _refuse_secrets(settings.setup_env)
+    passed = {name: _without_logins(value) for name, value in environ.items() if _names_packages(name)}
     asked = {name: environ[name] for name in settings.setup_env if name in environ}
     return Recipe(settings.setup, {**passed, **asked}, settings.image, build_files if settings.setup else frozenset())
 
@@ -163,10 +181,10 @@ def usual_steps(paths: Sequence[str], environment: Sequence[str]) -> tuple[Step,
 
 def size_of(text: str) -> int:
     """Bytes of "4g", "512m", "16k" or a plain number."""
-    match = re.fullmatch(r"(\d+)([kmg]?)b?", str(text).strip().lower())
-    if not match:
+    size = _bytes(text)
+    if size is None:
         raise UsageError(f"{text!r} is no size", hint="write it like 512m or 4g")
-    return int(match[1]) * SIZES[match[2]]
+    return size
 
 
 def schema() -> dict[str, Any]:
@@ -188,7 +206,8 @@ def schema() -> dict[str, Any]:
                 place = place["properties"].setdefault(
                     section, {"type": "object", "additionalProperties": False, "properties": {}}
                 )
-            place["properties"][key] = _json_type(option.kind, option.choices) | {"description": option.help}
+            typed = _json_type(option.kind, option.choices, option.least)
+            place["properties"][key] = typed | {"description": option.help}
     return root
 
 
@@ -210,7 +229,20 @@ def _values(table: Mapping[str, Any], origin: str) -> dict[str, Any]:
         if key not in by_key:
             raise UsageError(f"unknown key `{key}` in {origin}", hint=did_you_mean(key, [*by_key, "steps"]))
         option = by_key[key]
-        values[option.field] = _checked(value, option.kind, key, origin, option.choices)
+        values[option.field] = _checked(value, option.kind, f"`{key}` in {origin}", option.choices, option.least)
+    return values
+
+
+def _said(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """What flags and variables say, checked like a file's values."""
+    by_field = {option.field: option for option in OPTIONS}
+    values: dict[str, Any] = {}
+    for name, value in asked.items():
+        if value is None or value == ():
+            continue
+        option = by_field[name]
+        place = f"`{option.flag}` (or {option.variable})" if option.flag else f"`{option.key}`"
+        values[name] = _checked(value, option.kind, place, option.choices, option.least)
     return values
 
 
@@ -227,40 +259,43 @@ def _flat(table: Mapping[str, Any], sections: set[str]) -> list[tuple[str, Any]]
 def _step(name: str, table: Any, origin: str) -> Step:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
         raise UsageError(f"step name {name!r} in {origin}", hint="use letters, digits, dots, dashes and underscores")
-    if not isinstance(table, dict) or "run" not in table:
-        raise UsageError(f"steps.{name} in {origin} has no `run`", hint='write run = "the command"')
-    for key in table:
+    for key in table if isinstance(table, dict) else ():
         if key == "services":
             raise UsageError(f"steps.{name}.services in {origin} is not available yet", hint="run the service in the step")
         if key not in STEP_KEYS:
             raise UsageError(f"unknown key `steps.{name}.{key}` in {origin}", hint=did_you_mean(key, STEP_KEYS))
-    checked = {key: _checked(value, STEP_KEYS[key], f"steps.{name}.{key}", origin) for key, value in table.items()}
+    if not isinstance(table, dict) or "run" not in table:
+        raise UsageError(f"steps.{name} in {origin} has no `run`", hint='write run = "the command"')
+    checked = {key: _checked(value, STEP_KEYS[key], f"`steps.{name}.{key}` in {origin}") for key, value in table.items()}
     minutes = checked.pop("timeout-minutes", 15)
     return Step(name, timeout=minutes * 60, **checked)
 
 
-def _checked(value: Any, kind: Kind, key: str, origin: str, choices: Sequence[str] = ()) -> Any:
-    """The value as a field wants it. Raises UsageError that names the key."""
-    number = isinstance(value, int | float) and not isinstance(value, bool)
+def _checked(value: Any, kind: Kind, place: str, choices: Sequence[str] = (), least: float | None = None) -> Any:
+    """The value as a field wants it. Raises UsageError that says in which place it is."""
+    number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    enough = number and (value > 0 if least is None else value >= least)
     fits = {
         "text": isinstance(value, str),
-        "path": isinstance(value, str),
-        "size": isinstance(value, str | int) and not isinstance(value, bool),
+        "path": isinstance(value, str | os.PathLike),
+        "size": not isinstance(value, bool) and bool(_bytes(value)),
         "choice": value in choices,
-        "number": number and value > 0,
-        "integer": number and isinstance(value, int) and value >= 0,
+        "number": enough,
+        "integer": enough and isinstance(value, int),
         "switch": isinstance(value, bool),
-        "names": isinstance(value, list) and all(isinstance(item, str) for item in value),
+        "names": isinstance(value, list | tuple) and all(isinstance(item, str) for item in value),
         "table": isinstance(value, dict),
     }
     if not fits[kind]:
         wanted = f"one of {', '.join(choices)}" if choices else WANTED[kind]
-        raise UsageError(f"`{key}` in {origin} is {value!r}", hint=f"it wants {wanted}")
-    return tuple(value) if kind == "names" else str(value) if kind == "size" else value
+        if kind in {"number", "integer"}:
+            wanted += " above 0" if least is None else f", {least} or more"
+        raise UsageError(f"{place} is {value!r}", hint=f"it wants {wanted}")
+    return tuple(value) if kind == "names" else str(value) if kind in {"size", "path"} else value
 
 
 WANTED: Mapping[Kind, str] = {
-    "text": "a string", "path": "a path", "size": 'a size such as "4g"', "choice": "a name", "number": "a number above 0",
+    "text": "a string", "path": "a path", "size": "a size such as 512m or 4g", "choice": "a name", "number": "a number",
     "integer": "a whole number", "switch": "true or false", "names": "a list of strings", "table": "a table",
 }  # fmt: skip
 assert set(WANTED) == set(get_args(Kind))  # noqa: S101
@@ -272,10 +307,16 @@ def did_you_mean(word: str, known: Sequence[str] | Mapping[str, object]) -> str:
     return f"did you mean `{near[0]}`?" if near else f"known are: {', '.join(sorted(known))}"
 
 
-def _json_type(kind: Kind, choices: Sequence[str] = ()) -> dict[str, Any]:
+def _bytes(text: object) -> int | None:
+    match = re.fullmatch(r"(\d{1,15})([kmg]?)b?", str(text).strip().lower(), re.ASCII)
+    return int(match[1]) * SIZES[match[2]] if match else None
+
+
+def _json_type(kind: Kind, choices: Sequence[str] = (), least: float | None = None) -> dict[str, Any]:
+    limit = {"exclusiveMinimum": 0} if least is None else {"minimum": least}
     types: dict[Kind, dict[str, Any]] = {
-        "number": {"type": "number", "exclusiveMinimum": 0},
-        "integer": {"type": "integer", "minimum": 0},
+        "number": {"type": "number", **limit},
+        "integer": {"type": "integer", **limit},
         "switch": {"type": "boolean"},
         "names": {"type": "array", "items": {"type": "string"}},
         "table": {"type": "object"},
@@ -287,9 +328,18 @@ def _json_type(kind: Kind, choices: Sequence[str] = ()) -> dict[str, Any]:
 
 def _names_packages(name: str) -> bool:
     """Whether a variable says where packages come from, or how to get there."""
-    return name.upper().startswith(PACKAGE_PREFIXES) or name.upper() in PACKAGE_VARIABLES
+    plain = name.upper()
+    says = plain.startswith(PACKAGE_PREFIXES) or plain in PACKAGE_VARIABLES
+    return says and not any(word in plain for word in SECRET_WORDS)
 
 
-def _without_login(value: str) -> str:
-    """An address without the name and password in it."""
-    return re.sub(r"(?<=://)[^/@\s]*@", "", value)
+def _refuse_secrets(names: Sequence[str], where: str = "") -> None:
+    if refused := [name for name in names if NEVER_IN_SETUP.fullmatch(name)]:
+        hint = "setup runs what the project wrote: give it a token of its own, that may read packages and nothing else"
+        raise UsageError(f"`setup-env`{where} names {', '.join(refused)}, which setup never gets", hint=hint)
+
+
+def _without_logins(value: str) -> str:
+    """Addresses without names and passwords. A password may hold "/", ":" and "@": all up to the last "@" goes."""
+    parts = re.split(r"(\s+|[,|](?=[A-Za-z][A-Za-z0-9+.-]*://))", value)
+    return "".join(part if part.startswith("/") else _LOGIN.sub(r"\1", part) for part in parts)

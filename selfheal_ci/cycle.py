@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from selfheal_ci import conclude
-from selfheal_ci.diagnose import cases, explain, look, upon
+from selfheal_ci.diagnose import cases, explain, healed_along, look, upon
 from selfheal_ci.errors import OutOfTimeError
 from selfheal_ci.events import Diagnosed, Judged, Warned
 from selfheal_ci.lab import Lab
@@ -32,8 +32,10 @@ def heal(
         tell(Diagnosed(finding))
         healing = conclude.diagnosed(healing, finding)
         for group in cases(red, finding, source, lab):
-            if placed := upon(healing.changes, group, lab):
-                case, here = placed
+            case, here = upon(healing.changes, group, lab)
+            if healed_along(case, here):
+                healing = conclude.along(healing, case)
+            else:
                 healing = conclude.climbed(healing, case, climb(ladder, case, here, judge, tell))
         for message in conclude.lacking(healing):
             tell(Warned(message))

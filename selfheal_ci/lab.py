@@ -98,7 +98,7 @@ class Lab:
     def first(self, probes: Sequence[Changes], ids: Collection[str]) -> int | None:
         """The lowest index whose changes turn all the tests green, tried side by side. The lowest wins, not the fastest."""
         width = max(1, self.sandbox.concurrency)
-        with ThreadPoolExecutor(max_workers=width) as pool:
+        with self._side_by_side() as pool:
             for start in range(0, len(probes), width):
                 window = probes[start : start + width]
                 for offset, healed in enumerate(pool.map(lambda probe: self.heals(ids, probe), window)):
@@ -113,7 +113,7 @@ class Lab:
 
     def rerun(self, ids: Collection[str], times: int) -> list[Result]:
         """The same tests several times, side by side, nothing remembered."""
-        with ThreadPoolExecutor(max_workers=max(1, self.sandbox.concurrency)) as pool:
+        with self._side_by_side() as pool:
             return list(pool.map(lambda _: self.run_tests(ids, fresh=True), range(times)))
 
     def whole_only(self) -> Lab:
@@ -129,6 +129,19 @@ class Lab:
         if any(self.tree.entries.get(path) != tree.entries.get(path) for path in self.recipe.build_files):
             return replace(self, tree=tree, sandbox=self.prepare(tree), below=NOTHING, answers={})
         return replace(self, below=difference(self.tree, tree, self.files.read))
+
+    @contextmanager
+    def _side_by_side(self) -> Iterator[ThreadPoolExecutor]:
+        """Threads for runs; when something breaks in here, Ctrl-C above all, the runs are killed and not waited for."""
+        pool = ThreadPoolExecutor(max_workers=max(1, self.sandbox.concurrency))
+        try:
+            yield pool
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            self.sandbox.stop()
+            raise
+        finally:
+            pool.shutdown()
 
     def _ask(self, ids: frozenset[str] | None, changes: Changes, *, fresh: bool) -> Result:
         key = (changes.over(self.below).digest, ids)

@@ -8,10 +8,14 @@ from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
 # What no fix may touch, by the words that users read. Globs match the file's name, or a folder's name where they end in "/".
-# All of it is compared case-folded and normalised, in every folder.
+# All of it is compared case-folded and normalised, in every folder; where they begin with "/", at the top of the tree alone.
 JUDGES = (
-    "test_*.*", "*_test.*", "*_tests.*", "*.test.*", "*.spec.*", "test.py", "tests.py", "conftest.py", "*.snap",
-    "test/", "tests/", "testing/", "__tests__/", "__snapshots__/", "spec/", "specs/", "testdata/",
+    "test_*.*", "*_test.*", "*_tests.*", "*.test.*", "*.spec.*", "*_spec.*", "test.py", "tests.py", "conftest.py", "*.snap",
+    "*test.java", "*tests.java", "test/", "tests/", "__tests__/", "__mocks__/", "__snapshots__/", "spec/", "specs/",
+    "test_*/", "test-*/", "tests-*/", "*_tests/", "*-tests/", "testdata/", "fixtures/", "golden/", "expected/", "cassettes/",
+    "e2e/", "cypress/",
+    # Deeper down it is a library's product: numpy/testing, pandas/testing. What judges lies in tests/ there, too.
+    "/testing/",
 )  # fmt: skip
 PROTECTED = {
     "a test file": JUDGES,
@@ -20,7 +24,9 @@ PROTECTED = {
         "action.yaml", "bitbucket-pipelines.yml", "appveyor.yml", "cloudbuild.y*ml", "buildspec.y*ml", "codeowners",
     ),
     "a build or dependency manifest": (
-        "pyproject.toml", "setup.py", "setup.cfg", "requirements*.txt", "requirements*.in", "constraints*.txt", "pipfile",
+        "pyproject.toml", "setup.py", "setup.cfg", "requirements*.txt", "requirements*.in", "requirements/",
+        "constraints*.txt", "pipfile", "environment.y*ml", "uv.toml", "poetry.toml", "gradlew*", "rakefile", "*.cmake",
+        "build.bazel", "workspace.bazel", "module.bazel",
         "package.json", "cargo.toml", "build.rs", "go.mod", "go.work", "pom.xml", "*.gradle", "*.gradle.kts", "gemfile",
         "composer.json", "makefile", "gnumakefile", "*.mk", "justfile", "taskfile.y*ml", "cmakelists.txt", "meson.build",
         "dockerfile*", "containerfile*", "docker-compose*.y*ml", "compose*.y*ml", "dagger.json", "manifest.in", "*.podspec",
@@ -30,12 +36,17 @@ PROTECTED = {
     ),
     "a tool's configuration": (
         "pytest.ini", "tox.ini", "noxfile.py", "mypy.ini", "ruff.toml", "pylintrc", "pyrightconfig.json", "tsconfig*.json",
-        "*.config.js", "*.config.ts", "*.config.mjs", "*.config.cjs", "dagger-module.toml", "dagger.toml", "hatch.toml",
+        "*.config.js", "*.config.ts", "*.config.mjs", "*.config.cjs", "*.config.mts", "*.config.cts", "jest.setup.*",
+        "pytest.toml", "tox.toml", "dagger-module.toml", "dagger.toml", "hatch.toml",
     ),
     "an instruction to coding agents": ("agents.md", "claude.md", "gemini.md", "copilot-instructions.md"),
-    "a file that Python runs by itself": ("sitecustomize.py", "usercustomize.py", "*.pth"),
+    "a file that Python runs by itself": (
+        "sitecustomize.*", "usercustomize.*", "sitecustomize/", "usercustomize/", "*.pth",
+        "*.dist-info/", "*.egg-info/",  # entry points in them make pytest load a plugin
+    ),
     "a dot file or folder": (".*", ".*/"),
 }  # fmt: skip
+PROSE = (".md", ".rst", ".txt", ".adoc", "/license", "/authors", "/changelog", "/news")
 _DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
 
 
@@ -64,6 +75,11 @@ def protected(path: str, additions: Iterable[str] = ()) -> str | None:
 def is_source(path: str) -> bool:
     """Whether a fix may touch the path at all."""
     return protected(path) is None
+
+
+def is_prose(path: str) -> bool:
+    """Whether the path is text for people, which rarely makes a test fail."""
+    return folded(path).endswith(PROSE)
 
 
 def is_build_file(path: str) -> bool:
@@ -96,7 +112,8 @@ def malformed(path: str) -> str | None:
 
 def _matches(plain: str, globs: Iterable[str]) -> bool:
     *folders, name = plain.split("/")
-    return any(
-        any(fnmatchcase(folder, glob[:-1]) for folder in folders) if glob.endswith("/") else fnmatchcase(name, glob)
-        for glob in globs
-    )
+    for glob in globs:
+        words = (folders[:1] if glob.startswith("/") else folders) if glob.endswith("/") else [name]
+        if any(fnmatchcase(word, glob.strip("/")) for word in words):
+            return True
+    return False

@@ -48,6 +48,9 @@ class Sandbox(Protocol):
         Raises EngineError when the engine broke.
         """
 
+    def stop(self) -> None:
+        """Kill every run that is under way, from any thread: nobody waits for them any more."""
+
 
 class Engine(Protocol):
     """Where steps run."""
@@ -71,6 +74,9 @@ class History(Protocol):
 
     def commits(self, old: str, new: str) -> Sequence[Commit]:
         """The commits that new has and old has not, oldest first."""
+
+    def before(self, revision: str, most: int) -> Sequence[str]:
+        """The ids of the commits before a revision along first parents, nearest first; fewer where the history ends."""
 
     def hunks(self, old: Tree, new: Tree) -> Sequence[Hunk]:
         """What changed between two trees, path by path in order, zero context."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -16,11 +17,18 @@ from selfheal_ci.values import Changes, Content, PatchedFile, Publication, Publi
 from selfheal_ci.words import one_line
 
 KEY_SHOWN = 8
+PATHS_SHOWN = 5
 AGAIN = "run `selfheal heal` again"
 
 
 class Store(History, Files, Protocol):
     """What the failing commit is read from, and the fix made in."""
+
+    def is_ancestor(self, old: str, new: str) -> bool:
+        """Whether a revision is in the history of another. Raises UsageError when there is no such revision."""
+
+    def uncommitted(self) -> Sequence[str]:
+        """The paths in which the checkout differs from its commit."""
 
 
 @dataclass(frozen=True)
@@ -48,17 +56,17 @@ def check(folder: Path, store: Store, policy: Policy, wishes: Wishes, *, reposit
     """
     delivery = artifact.receive(folder)
     told = delivery.artifact
-    commit = _published_commit(told, folder, repository)
+    commit = _published_commit(told, folder, store, repository)
     failing = store.tree(commit)
     changes = _changes(told, failing)
-    if broken := _violations(told, failing, changes, policy, store):
+    if broken := _violations(told, commit, failing, changes, policy, store):
         raise PolicyError("the patch breaks the policy: " + "; ".join(map(one_line, broken)), hint="nothing was published")
     if store.patch(failing, store.write(failing, changes)) != delivery.patch:
         raise ArtifactError(f"{folder / 'fix.patch'} says something else than heal.json", hint=AGAIN)
     return _publication(delivery, commit, wishes)
 
 
-def _published_commit(told: Artifact, folder: Path, repository: str) -> str:
+def _published_commit(told: Artifact, folder: Path, store: Store, repository: str) -> str:
     """The failing commit, if there is something to publish and it is of this repository."""
     if told.status is not Status.HEALED or told.source is None:
         raise NothingToPublishError(
@@ -66,8 +74,9 @@ def _published_commit(told: Artifact, folder: Path, repository: str) -> str:
         )
     if told.source.dirty:
         raise UsageError(
-            "the healed tree has changes that are not committed: a branch would lack them",
-            hint=f"`selfheal apply` puts the fix into the working tree, as does `git apply {folder}/fix.patch`",
+            f"the healed tree has changes that are not committed{_listed(store.uncommitted())}: a branch would lack them",
+            hint="commit them, or have .gitignore name what is no source, and heal again; or take the fix as it is: "
+            f"`selfheal apply --input {folder}` puts it into the working tree, as does `git apply {folder}/fix.patch`",
         )
     if told.source.repository != repository:
         said = one_line(told.source.repository)
@@ -75,6 +84,12 @@ def _published_commit(told: Artifact, folder: Path, repository: str) -> str:
     if told.source.commit is None:
         raise UsageError("the healed folder has no git history", hint=f"`patch -p1 < {folder}/fix.patch` puts the fix in")
     return told.source.commit
+
+
+def _listed(paths: Sequence[str]) -> str:
+    """The first few, in brackets; nothing when they are gone since."""
+    more = f" and {len(paths) - PATHS_SHOWN} more" if len(paths) > PATHS_SHOWN else ""
+    return f" ({', '.join(map(one_line, paths[:PATHS_SHOWN]))}{more})" if paths else ""
 
 
 def _changes(told: Artifact, failing: Tree) -> Changes:
@@ -94,13 +109,22 @@ def _content(file: PatchedFile) -> Content | None:
     return None if file.content is None else Content(file.content, file.mode)
 
 
-def _violations(told: Artifact, failing: Tree, changes: Changes, policy: Policy, store: Store) -> list[str]:
-    """What the policy says of the whole patch, seen from the verified remedy that may do most of it."""
-    remedies = {attempt.remedy for attempt in told.attempts if attempt.verdict == "verified"}
-    if not remedies:
+def _violations(told: Artifact, commit: str, failing: Tree, changes: Changes, policy: Policy, store: Store) -> list[str]:
+    """What the policy says of the whole patch. That it is a revert is seen from the history, not believed."""
+    if not any(attempt.verdict == "verified" for attempt in told.attempts):
         raise ArtifactError("heal.json has no verified attempt", hint=AGAIN)
-    judged = (policy.violations(failing, changes, remedy=remedy, read=store.read) for remedy in sorted(remedies))
-    return min(judged, key=len)
+    gone = [path for path, content in changes.files.items() if content is None]
+    remedy = "revert" if gone and _were_not_there(gone, told, commit, store) else "publish"
+    return policy.violations(failing, changes, remedy=remedy, read=store.read)
+
+
+def _were_not_there(paths: Sequence[str], told: Artifact, commit: str, store: Store) -> bool:
+    """Whether an earlier commit, the one that is told to be green, had none of these files: taking them out is a revert."""
+    base = told.source.base.commit if told.source and told.source.base else None
+    if base is None or not store.is_ancestor(base, commit):
+        return False
+    before = store.tree(base).entries
+    return not any(path in before for path in paths)
 
 
 def _publication(delivery: Delivery, commit: str, wishes: Wishes) -> Publication:

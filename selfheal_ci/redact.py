@@ -49,9 +49,15 @@ class Redactor:
         """The value with every text in it redacted, down through dataclasses, tuples, sets and mappings; no bytes."""
         return cast(T, self._value(value, keep))
 
-    def restore(self, text: str) -> str:
-        """The text with our placeholders turned back into what they stand for."""
-        return _PLACEHOLDER.sub(lambda match: self._originals.get(match[0], match[0]), text)
+    def restore(self, text: str, there: str) -> str:
+        """The text with our placeholders turned back into what they stand for, where `there` holds that already.
+
+        Any other stays what it is, mere text: whoever writes it could not have read it there.
+        """
+        if not _PLACEHOLDER.search(text):
+            return text
+        squeezed = _squeeze(there)
+        return _PLACEHOLDER.sub(lambda match: self._original(match[0], squeezed), text)
 
     def introduces(self, before: bytes, after: bytes) -> bool:
         """Whether `after` holds a known secret that `before` does not hold, or holds it more often."""
@@ -91,6 +97,10 @@ class Redactor:
         hits = (match for match in _pattern(found).finditer(text)) if found else iter(())
         return Counter(self._replacement(match) for match in hits if not _PLACEHOLDER.fullmatch(match[0]))
 
+    def _original(self, placeholder: str, squeezed: str) -> str:
+        spelling = self._originals.get(placeholder)
+        return spelling if spelling and _squeeze(spelling) in squeezed else placeholder
+
     @cached_property
     def _spellings(self) -> Mapping[str, str]:
         """Spelling → placeholder, the longest first."""
@@ -123,6 +133,8 @@ def known_secrets(environ: Mapping[str, str]) -> dict[str, str]:
     for name, value in environ.items():
         if _names_a_secret(name) and _may_be_secret(value):
             found[name] = value
+            if (inner := _INNER.fullmatch(value.strip())) and _may_be_secret(inner[1]):
+                found[f"{name}.part"] = inner[1]
         for number, password in enumerate(_passwords(value)):
             found[f"{name}.password" if number == 0 else f"{name}.password.{number + 1}"] = password
     return found
@@ -139,17 +151,24 @@ WELL_KNOWN = frozenset(
 )  # fmt: skip
 _SECRET_WORD = re.compile(
     r"(?:.*(?:TOKENS?|SECRETS?|PASSWORDS?|PASSWD|PASSPHRASE|CREDENTIALS?|APIKEYS?|PRIVATEKEY|ACCESSKEY|SECRETKEY|DSN)"
-    r"|KEYS?|PASS|PAT|JWT|PWD|WEBHOOK)"
+    r"|KEYS?|(?:SSH|DB|SQL|MYSQL|PG|SMTP|USER|ROOT|ADMIN)?PASS|PAT|JWT|PWD|WEBHOOK|BEARER|UNSEAL)"
 )
+_SECRET_AT_THE_END = re.compile(
+    r"(?:.*_)?(?:COOKIES?|AUTH|AUTHORIZATION|AUTH(?:ORIZATION)?_HEADERS?|LOGIN|SK|SALT|KUBE_?CONFIG_(?:DATA|BASE64|B64|CONTENTS?))"
+)
+_NOT_SECRET = frozenset({"PWD", "OLDPWD", "GITLAB_USER_LOGIN"})
 _ABOUT_A_SECRET = frozenset({"FILE", "PATH", "DIR", "SOCK", "NAME", "TYPE", "USER", "USERNAME", "TTL", "EXPIRY", "LENGTH"})
 # What everybody's examples use: not secret, and found all over a log.
 _PUBLIC = frozenset(
     {
         "password", "passwd", "secret", "changeme", "change-me", "example", "postgres", "mysql", "mariadb", "rabbitmq",
         "minioadmin", "localhost", "default", "enabled", "disabled", "testing", "required", "optional", "inherit",
+        "bearer", "digest", "kerberos", "negotiate", "anonymous", "always", "prompt", "manual", "keyring",
     }
 )  # fmt: skip
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*+://[^\s\"'<>]++")
+# "Authorization: Bearer s3cr3t", "deploy:s3cr3t": what is secret of it stands alone elsewhere.
+_INNER = re.compile(r"(?:(?:[\w-]{1,40}: *)?(?:Bearer|Basic|Token) +|[\w.@-]{1,80}:(?!/))(\S+)", re.IGNORECASE)
 _BARE_TOKEN = 16  # characters from which the only thing before an "@" is a token, not a user
 
 
@@ -158,9 +177,9 @@ def _names_a_secret(name: str) -> bool:
     if upper in WELL_KNOWN:
         return True
     words = [word for word in re.split(r"[^A-Z0-9]+", upper) if word]
-    if not words or words[-1] in _ABOUT_A_SECRET or upper in {"PWD", "OLDPWD"}:
+    if not words or words[-1] in _ABOUT_A_SECRET or upper in _NOT_SECRET:
         return False
-    return any(_SECRET_WORD.fullmatch(word) for word in words)
+    return bool(_SECRET_AT_THE_END.fullmatch("_".join(words))) or any(_SECRET_WORD.fullmatch(word) for word in words)
 
 
 def _may_be_secret(value: str) -> bool:

@@ -99,6 +99,9 @@ class MemoryHistory:
     def commits(self, old: str, new: str) -> list[Commit]:
         return [Commit(new, "the change", tuple(hunk.path for hunk in self.given))]
 
+    def before(self, revision: str, most: int) -> list[str]:
+        return [name for name in self.trees if name.startswith(f"{revision}~")][:most]
+
     def hunks(self, old: Tree, new: Tree) -> list[Hunk]:
         return list(self.given)
 
@@ -113,6 +116,9 @@ class MemorySandbox:
     concurrency: int = 2
     seen: list[tuple[str, Changes]] = field(default_factory=list)
     fixers: Mapping[str, Callable[[Project], Project]] = field(default_factory=dict)
+
+    def stop(self) -> None:
+        pass
 
     def run(self, command: Command, changes: Changes = NOTHING) -> Run:
         self.seen.append((command.shell, changes))

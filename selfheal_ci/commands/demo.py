@@ -31,16 +31,17 @@ def run_demo(*, environ: Mapping[str, str], engine: str) -> int:
         _chapter("A project with history", "the last of three commits has four hunks; one of them is a mistake")
         click.echo(git("log", "--oneline", "--stat=60").rstrip())
         _chapter("First round: no model", "the ladder ends with reverting just the hunk that did it")
-        first = _round(place, {"engine": engine, "no_model": True}, clean)
+        first = _round(place, {"engine": engine, "no_model": True}, clean, remote="first.git")
         _chapter(
             "Second round: a scripted model",
             "it is asked before anything is reverted, and told what its first try got wrong",
         )
-        second = _round(place, {"engine": engine, "model": f"scripted:{script}"}, clean)
+        second = _round(place, {"engine": engine, "model": f"scripted:{script}"}, clean, remote="second.git")
+        click.echo("\nAll of this was in a temporary folder, which is gone now.")
         return first or second
 
 
-def _round(place: Path, asked: Mapping[str, object], environ: Mapping[str, str]) -> int:
+def _round(place: Path, asked: Mapping[str, object], environ: Mapping[str, str], *, remote: str) -> int:
     output = place / "project" / "selfheal-out"
     source = {"source": str(place / "project"), "output": str(output)}
     healed = deliver_healing({**source, **asked}, (), environ=environ, saying=Saying(stream=sys.stdout))
@@ -48,10 +49,15 @@ def _round(place: Path, asked: Mapping[str, object], environ: Mapping[str, str])
         return healed.exit_code
     _chapter("The patch", "selfheal-out/fix.patch")
     click.echo((output / "fix.patch").read_text().rstrip())
-    _chapter("The branch", "made in a store of its own, pushed to a bare repository; the same fix twice is one branch")
-    published = run_publish({"source": source["source"]}, str(output), environ=environ, saying=Saying(stream=sys.stdout))
+    _chapter("The branch", "made in a store of its own, pushed to a bare repository")
+    published = run_publish(
+        {"source": source["source"], "remote": str(place / remote)},
+        str(output),
+        environ=environ,
+        saying=Saying(stream=sys.stdout),
+    )
     if published == 0:
-        log = shell.run(_git(place / "origin.git", "log", "--oneline", "--graph", "--all", "--decorate"), env=environ)
+        log = shell.run(_git(place / remote, "log", "--oneline", "--graph", "--all", "--decorate"), env=environ)
         click.echo(log.stdout.decode().rstrip())
     return published
 
@@ -61,7 +67,7 @@ def _chapter(title: str, what: str) -> None:
 
 
 def _repository(place: Path) -> Callable[..., str]:
-    """The project with its commits, and a bare repository as its remote; gives git in the project."""
+    """The project with its commits, and two bare repositories that have them too; gives git in the project."""
     project = place / "project"
     project.mkdir()
     env = {"PATH": shell.PATH, "HOME": str(place), "GIT_CONFIG_NOSYSTEM": "1", **AUTHOR, **COMMITTER}
@@ -73,15 +79,15 @@ def _repository(place: Path) -> Callable[..., str]:
         return done.stdout.decode()
 
     git("init", "--quiet", "--initial-branch=main")
-    git("init", "--quiet", "--bare", str(place / "origin.git"))
-    git("remote", "add", "origin", str(place / "origin.git"))
     for subject, files in COMMITS:
         for path, text in files.items():
             (project / path).parent.mkdir(parents=True, exist_ok=True)
             (project / path).write_text(text)
         git("add", "--all")
         git("commit", "--quiet", "--message", subject)
-    git("push", "--quiet", "origin", "main")
+    for remote in ("first.git", "second.git"):
+        git("init", "--quiet", "--bare", "--initial-branch=main", str(place / remote))
+        git("push", "--quiet", str(place / remote), "main")
     return git
 
 

@@ -6,7 +6,9 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from selfheal_ci.deliver import tally
 from selfheal_ci.values import (
+    HEALABLE,
     Attempt,
     Culprit,
     Failure,
@@ -86,8 +88,9 @@ def _report(healing: Healing, patch: bytes, key: str | None, engine: str | None,
         ("What was missing", _bullets(markdown(lack.message) for lack in healing.lacks)),
         ("What it took", _took(healing)),
     )
+    title = "healed in part" if _is_partial(healing, patch) else HEADINGS[healing.status]
     shown = (f"### {heading}\n\n{text}" if heading else text for heading, text in sections if text)
-    return "\n\n".join((f"## selfheal: {HEADINGS[healing.status]}", *shown, _footer(healing, key, engine))) + "\n"
+    return "\n\n".join((f"## selfheal: {title}", *shown, _footer(healing, key, engine))) + "\n"
 
 
 def error_report(message: str, *, step: str | None = None) -> str:
@@ -129,9 +132,18 @@ def commit_message(artifact: Artifact) -> str:
 
 
 def _summary(healing: Healing, patch: bytes) -> str:
-    partial = bool(patch) and healing.status not in PATCH_HEADINGS
-    more = " A part of it is healed: that is in `partial.patch`, for a person; it is never published." if partial else ""
-    return SUMMARIES[healing.status] + more
+    lack = tally.decisive(healing)
+    told = f"fails, and no fix was proven: {markdown(lack)}." if lack else SUMMARIES[healing.status]
+    if not _is_partial(healing, patch):
+        return told
+    part = f"{tally.part(healing)}: the patch is in `partial.patch`, for a person, and never published."
+    if healing.status is Status.NOT_HEALED:
+        return f"fails, and is healed in part, {part}"
+    return f"{told} It is healed in part, {part}"
+
+
+def _is_partial(healing: Healing, patch: bytes) -> bool:
+    return bool(patch) and tally.is_partial(healing)
 
 
 def _failed(healing: Healing) -> str:
@@ -157,7 +169,8 @@ def _why(healing: Healing) -> str:
     finding = healing.finding
     if finding is None:
         return ""
-    parts = [markdown(finding.summary, 1000) + "."]
+    parts = [f"{tally.by_kind(finding.kinds.values())}."] if len(set(finding.kinds.values())) > 1 else []
+    parts.append(markdown(finding.summary, 1000) + ".")
     if finding.culprit:
         parts.append(_culprit(finding.culprit))
     if finding.kind is Kind.ENVIRONMENT and healing.source.base and healing.source.base.attested:
@@ -246,7 +259,7 @@ def _took(healing: Healing) -> str:
         return f"{time}, no call of a model."
     cached = f" ({cost.cached_tokens:,} more from the cache)" if cost.cached_tokens else ""
     tokens = f"{cost.input_tokens:,} tokens in{cached}, {cost.output_tokens:,} out"
-    return f"{time}, {counted(cost.calls, 'call')} of a model: {tokens}, ${cost.usd:.3f}."
+    return f"{time}, {counted(cost.calls, 'call')} of a model: {tokens}, {tally.spent(healing)}."
 
 
 def _footer(healing: Healing, key: str | None, engine: str | None) -> str:
@@ -268,20 +281,26 @@ def _bullets(lines: Iterable[str]) -> str:
 
 def _what(artifact: Artifact) -> str:
     """The one test that was healed, or how many."""
-    ids = artifact.evidence.red_to_green or tuple(failure.id for failure in artifact.failures)
+    ids = artifact.evidence.red_to_green or tuple(failure.id for failure in artifact.failures if failure.kind in HEALABLE)
     if len(ids) != 1:
         return f"{len(ids)} failing tests of {artifact.step}"
     return f"the step {artifact.step}" if ids[0].startswith("step:") else ids[0].rsplit("::", 1)[-1]
 
 
 def _failed_in_a_sentence(artifact: Artifact) -> str:
-    count = counted(len(artifact.failures), "failure")
-    return plain(f"The step {artifact.step} failed: {count}.")
+    kinds = [failure.kind for failure in artifact.failures]
+    if len(set(kinds)) > 1:
+        return plain(f"The step {artifact.step} failed with {tally.by_kind(kinds)}.")
+    return plain(f"The step {artifact.step} failed: {counted(len(kinds), 'failure')}.")
 
 
 def _fingerprints(artifact: Artifact) -> Iterator[str]:
     healed = set(artifact.evidence.red_to_green)
-    found = (failure.fingerprint for failure in artifact.failures if not healed or failure.id in healed)
+    found = (
+        failure.fingerprint
+        for failure in artifact.failures
+        if failure.id in healed or (not healed and failure.kind in HEALABLE)
+    )
     yield from sorted(set(found))[:MOST_LISTED]
 
 

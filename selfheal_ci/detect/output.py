@@ -19,6 +19,7 @@ BEFORE, AFTER = 3, 8  # lines around an anchor
 ALIKE = 3  # windows for anchors that say the same
 RARE = 0.35  # how much less a line says that comes often
 MESSAGE = 300
+_SAYS_ALL = re.compile(r"` (?:was not found|may not be run)|^pytest: usage error: ")  # it quotes the output already
 
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\^_])")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
@@ -119,7 +120,7 @@ def step_failure(step: Step, run: Run, why: str, *, root: str = "") -> Failure:
     return Failure(
         id=step_id(step),
         fingerprint=fingerprint(why, said, way),
-        message=f"{why}: {said}" if why and said else why or said,
+        message=f"{why}: {said}" if why and said and not _SAYS_ALL.search(why) else why or said,
         path=last.path if last else None,
         line=last.line if last else None,
         text=reduce_log(run.output.text),

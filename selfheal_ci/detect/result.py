@@ -16,6 +16,20 @@ _RAISED = re.compile(r"(?:[A-Za-z_]\w{0,100}\.){0,20}[A-Z]\w{0,100}(?:: |(?<=Err
 _LAST = re.compile(r"^[^\s:][^:\n]{0,1000}:\d{1,9}: ([A-Za-z_][\w.]{0,200})$", re.MULTILINE)
 _TOLD = re.compile(r"^E   (?! )(.{1,2000})$", re.MULTILINE)  # what pytest's trace says, without what explains it
 _PHASE = re.compile(r'failed on (?:setup|teardown) with "(.{0,4000})', re.DOTALL)
+_DOCTEST = re.compile(r"^[^\n]{0,1000}:(?:\d{1,9}|None): (DocTestFailure|UnexpectedException)$", re.MULTILINE)
+_EXPECTED = re.compile(
+    r"^Expected(?P<expected>:\n(?:    .*\n|\n)*| nothing\n)Got(?P<got>:\n(?:    .*\n|\n)*| nothing\n)", re.MULTILINE
+)
+_DIFFERENCE = re.compile(r"^    (?:-(?P<expected>(?!--).*)\n(?:    \?.*\n)?    \+(?P<got>.*))$", re.MULTILINE)
+# What a shell's own exit codes say of a command, and how the shell names it: "sh: 1: pytest: not found".
+_NAMED = (
+    r"^(?:[^\s:]{1,300}: ?)?(?:(?:line )?\d{1,9}: )?(?:exec: |failed to run command )?"
+    r"[\"'`\u2018]?([^\s:\"'`\u2018\u2019][^:\"'`\u2018\u2019\n]{0,300})[\"'`\u2019]?: "
+)
+_NOT_STARTED = {
+    126: (re.compile(rf"{_NAMED}(?:Permission denied|cannot execute.{{0,100}})$", re.MULTILINE), "may not be run"),
+    127: (re.compile(rf"{_NAMED}(?:(?:command )?not found|No such file or directory)$", re.MULTILINE), "was not found"),
+}
 _SIGNALS = 128  # a shell's exit code for a command that a signal ended: this and the signal's number
 
 
@@ -31,7 +45,12 @@ def result(run: Run, step: Step, reports: Reports, *, expected: bool = False, wh
         return Red(run, passed, failures)
     if run.exit_code == 0 and not reports.broken and (passed or not expected):
         return Green(run, passed | {step_id(step)})
-    return Red(run, passed, (step_failure(step, run, why or _why(run, reports, expected=expected), root=reports.root),))
+    said = why or _why(run, reports, expected=expected)
+    if reports.broken:
+        name, _, detail = reports.broken.partition(": ")
+        broken = f"the report {name} cannot be read: {detail}"
+        said = f"{said}; {broken}" if run.exit_code else broken
+    return Red(run, passed, (step_failure(step, run, said, root=reports.root),))
 
 
 def _gave_out(run: Run) -> str:
@@ -51,10 +70,12 @@ def _gave_out(run: Run) -> str:
 def _why(run: Run, reports: Reports, *, expected: bool) -> str:
     """What is wrong when no single case fails."""
     code = run.exit_code or 0
-    if reports.broken and code == 0:
-        return f"a report cannot be read ({reports.broken})"
     if code == 0 and expected:
         return "every test was skipped" if reports.cases else "no test was reported"
+    if code in _NOT_STARTED:
+        pattern, what = _NOT_STARTED[code]
+        named = pattern.findall(run.output.text)
+        return f"exit code {code}: {f'`{named[-1].strip()}`' if named else 'a command'} {what}"
     if code > _SIGNALS and code - _SIGNALS in set(signal.Signals):
         return f"exit code {code} ({signal.Signals(code - _SIGNALS).name})"
     return f"exit code {code}" + (" though no test failed" if reports.cases else "")
@@ -86,6 +107,8 @@ def _failure(case: ReportCase, root: str) -> Failure:
 
 def _message(case: ReportCase) -> str:
     """What the test said; for pytest's own words about its phases, what the trace says."""
+    if doctest := _doctest(case.text):
+        return doctest
     phase = _PHASE.match(case.message)
     said = (phase[1].removesuffix('"') if phase else case.message).strip()
     if said and said != "collection failure":
@@ -94,6 +117,18 @@ def _message(case: ReportCase) -> str:
     raised = [line for line in told if _RAISED.match(line)]
     lines = raised[-1:] or told[:1] or [line for line in case.text.splitlines() if line.strip()][-1:]
     return lines[0].strip() if lines else said or case.outcome.value
+
+
+def _doctest(text: str) -> str:
+    """What a doctest says instead of an exception. Its report begins with the source, not with what is wrong."""
+    ended = _DOCTEST.search(text)
+    if ended and ended[1] == "UnexpectedException":
+        return next((line for line in reversed(text.splitlines()) if _RAISED.match(line)), "")
+    told = (_EXPECTED.search(text) or _DIFFERENCE.search(text)) if ended else None
+    if not told:
+        return ""
+    expected, got = (" ".join(told[name].removeprefix(":").split()) for name in ("expected", "got"))
+    return f"Expected {expected}, got {got}"
 
 
 def _type(text: str, message: str) -> str:

@@ -15,11 +15,11 @@ CONFIRMATIONS = 1  # the run that found it makes two
 
 
 def suspects(hunks: Sequence[Hunk], failures: Sequence[Failure]) -> tuple[Hunk, ...]:
-    """The hunks of source files: those in files that the failures name first, small ones before large ones."""
+    """The hunks of source files: in files that the failures name first, prose last, small ones before large ones."""
     named = " ".join(f"{failure.path} {failure.text}" for failure in failures)
 
-    def rank(hunk: Hunk) -> tuple[bool, int]:
-        return (hunk.path not in named, len(hunk.old) + len(hunk.new))
+    def rank(hunk: Hunk) -> tuple[bool, bool, int]:
+        return (hunk.path not in named, paths.is_prose(hunk.path), len(hunk.old) + len(hunk.new))
 
     return tuple(sorted((hunk for hunk in hunks if paths.is_source(hunk.path)), key=rank))
 

@@ -9,6 +9,8 @@ from selfheal_ci.detect import step_failure
 from selfheal_ci.lab import Lab
 from selfheal_ci.values import HEALABLE, Case, Changes, Failure, Finding, Green, Kind, Red, Source, Unclear
 
+REPEATS = 2  # runs beside the whole step
+
 
 def look(lab: Lab) -> Red | None:
     """Run the step; None when it is fine. A machine that gave out is a failure until the green revision says otherwise."""
@@ -40,17 +42,21 @@ def cases(red: Red, finding: Finding, source: Source, lab: Lab) -> Iterator[Case
         )
 
 
-def upon(healed: Changes, case: Case, lab: Lab) -> tuple[Case, Lab] | None:
-    """The case and the lab on top of what heals the groups before it; None when that heals this one as well."""
+def upon(healed: Changes, case: Case, lab: Lab) -> tuple[Case, Lab]:
+    """The case and the lab on top of what heals the groups before it."""
     kinds = {case.finding.kinds.get(failure.id) for failure in case.failures}
     here = lab.whole_only() if Kind.ORDER_DEPENDENT in kinds else lab
     if not healed:
         return case, here
     here = here.with_changes(healed)
-    match here.run_step():
-        case Green():
-            return None
-        case Red() as left:
-            return None if case.targets <= left.passed else (replace(case, verified=healed, before=left), here)
-        case Unclear():
-            return replace(case, verified=healed), here
+    left = here.run_step()
+    return replace(case, verified=healed, before=left if isinstance(left, Red) else case.before), here
+
+
+def healed_along(case: Case, lab: Lab) -> bool:
+    """Whether what heals the groups before it heals this one too: in the whole step, and twice more."""
+    if not case.verified:
+        return False
+    whole = lab.run_step()
+    passes = not isinstance(whole, Unclear) and case.targets <= whole.passed
+    return passes and all(lab.heals(case.targets, fresh=True) for _ in range(REPEATS))

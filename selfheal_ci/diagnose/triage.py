@@ -6,13 +6,16 @@ import time
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
-from selfheal_ci.errors import UsageError
 from selfheal_ci.lab import Lab
 from selfheal_ci.ports import History
 from selfheal_ci.values import Finding, Kind, Red, Result, Source, Stop, Tree, Unclear
 
 RERUNS = 10
+LEAST_RERUNS = 2
+NOT_RUNNABLE = {126, 127}  # exit codes of a shell that finds no such program: running it again tells nothing
 RERUN_SECONDS = 60.0
+LONE_PASSES = 4  # of a test run alone, before it may depend on the others
+WHOLE_STEPS = 3  # in each of which it must fail then
 STEPS_BACK = (1, 2, 4, 8, 16, 32)
 ORDER = (
     Kind.REGRESSION,
@@ -27,7 +30,7 @@ ORDER = (
 
 
 @dataclass(frozen=True)
-class Green:
+class Base:
     """The revision on which something that fails here passes."""
 
     revision: str
@@ -41,7 +44,7 @@ class Triage:
     """What each failure is, and the green revision where there is one."""
 
     finding: Finding
-    green: Green | None
+    green: Base | None
 
 
 def triage(red: Red, source: Source, lab: Lab, history: History) -> Triage:
@@ -68,31 +71,39 @@ def steadiness(red: Red, lab: Lab) -> tuple[frozenset[str], frozenset[str], int]
     began = time.monotonic()
     passes: dict[str, int] = dict.fromkeys(red.ids, 0)
     runs = 0
-    while runs < RERUNS and (runs < 2 or time.monotonic() - began < RERUN_SECONDS):  # noqa: PLR2004  two at least
-        results = lab.rerun(red.ids, min(lab.sandbox.concurrency, RERUNS - runs))
+    most = LEAST_RERUNS if red.run.exit_code in NOT_RUNNABLE else RERUNS
+    while runs < most and (runs < LEAST_RERUNS or time.monotonic() - began < RERUN_SECONDS):
+        results = lab.rerun(red.ids, min(lab.sandbox.concurrency, most - runs))
         runs += len(results)
         for result in results:
             for id_ in _passed(result) & red.ids:
                 passes[id_] += 1
-        if all(passes.values()):
+        if all(passes.values()) and runs >= LONE_PASSES:
             break
     sometimes = frozenset(id_ for id_, count in passes.items() if count > 0)
-    if not sometimes:
-        return frozenset(), frozenset(), runs
-    again = lab.run_step(fresh=True)
-    failing = again.ids if isinstance(again, Red) else frozenset[str]()
-    order = frozenset(id_ for id_ in sometimes if passes[id_] == runs and id_ in failing)
+    always = frozenset(id_ for id_ in sometimes if passes[id_] == runs)
+    order = _fail_together(always, lab) if always else always
     return sometimes - order, order, runs
 
 
-def find_green(ids: Collection[str], source: Source, lab: Lab, history: History) -> Green | None:
+def _fail_together(ids: frozenset[str], lab: Lab) -> frozenset[str]:
+    """Those that pass whenever they run alone, and fail whenever the whole step runs."""
+    for _ in range(WHOLE_STEPS):
+        again = lab.run_step(fresh=True)
+        ids &= again.ids if isinstance(again, Red) else frozenset()
+        if not ids:
+            break
+    return ids
+
+
+def find_green(ids: Collection[str], source: Source, lab: Lab, history: History) -> Base | None:
     """Run the failing tests on the green revision; a guess is stepped back until one of them passes."""
     if source.base is None:
         return None
     first = None
     for revision, tree in _revisions(source, history):
         result = lab.at(tree).run_tests(ids)
-        seen = Green(revision, tree, _passed(result), _failing(result, ids))
+        seen = Base(revision, tree, _passed(result), _failing(result, ids))
         if seen.passed & frozenset(ids):
             return seen
         first = first or seen
@@ -102,7 +113,7 @@ def find_green(ids: Collection[str], source: Source, lab: Lab, history: History)
 
 
 def compare(
-    steady: Collection[str], green: Green | None, *, order: Collection[str], attested: bool, gave_out: bool
+    steady: Collection[str], green: Base | None, *, order: Collection[str], attested: bool, gave_out: bool
 ) -> Mapping[str, Kind]:
     """What each steady failure is, seen from the green revision; `gave_out`: the machine stopped the run, not the step."""
     if green is None:
@@ -120,7 +131,7 @@ def compare(
     return kinds
 
 
-def describe(kind: Kind, kinds: Mapping[str, Kind], green: Green | None) -> str:
+def describe(kind: Kind, kinds: Mapping[str, Kind], green: Base | None) -> str:
     """The diagnosis in one sentence."""
     count = sum(1 for found in kinds.values() if found is kind)
     these = f"{count} failure{'s' * (count != 1)}"
@@ -142,11 +153,9 @@ def _revisions(source: Source, history: History) -> Iterator[tuple[str, Tree]]:
     assert source.base is not None  # noqa: S101  find_green looked
     base = source.base.commit
     yield base, history.tree(base)
-    for back in STEPS_BACK:
-        try:
-            yield f"{base}~{back}", history.tree(f"{base}~{back}")
-        except UsageError:  # the history ends here
-            return
+    older = history.before(base, STEPS_BACK[-1])
+    for back in dict.fromkeys(min(back, len(older)) for back in STEPS_BACK if older):
+        yield older[back - 1], history.tree(older[back - 1])
 
 
 def _passed(result: Result) -> frozenset[str]:
@@ -163,7 +172,7 @@ def _failing(result: Result, ids: Collection[str]) -> frozenset[str]:
             return frozenset()
 
 
-def _passed_on_green(red: Red, green: Green | None, lab: Lab) -> frozenset[str]:
+def _passed_on_green(red: Red, green: Base | None, lab: Lab) -> frozenset[str]:
     """What must pass besides: where the failing tree could not run everything, green tells what there is."""
     if green is None or all("::" in id_ for id_ in red.ids):
         return frozenset()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from selfheal_ci.errors import ForgeError, TargetMovedError, UsageError
 from selfheal_ci.store import Store
-from selfheal_ci.store.remote import KEPT, Remote, address, branch_ref
+from selfheal_ci.store.remote import KEPT, Address, Remote, branch_ref
 from selfheal_ci.values import Changes, Content, PatchedFile, Publication, Published, Tree
 
 IDENTITY = {"NAME": "selfheal-ci", "EMAIL": "selfheal-ci@users.noreply.github.com"}
@@ -21,7 +21,7 @@ class GitForge:
     """A remote that knows branches and no requests."""
 
     store: Store
-    remote: str = "origin"  # its name in the checkout, or an address
+    address: Address
     token: str | None = field(default=None, repr=False)
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)  # see Remote
 
@@ -29,7 +29,7 @@ class GitForge:
         """See Forge."""
         if not _BRANCH.fullmatch(publication.branch):
             raise UsageError(f"{publication.branch!r} cannot be a fix branch", hint="see publish.branch-prefix")
-        remote = Remote(self.store.git, address(self.store.checkout, self.remote), self.environ, self.token)
+        remote = Remote(self.store.git, self.address, self.environ, self.token)
         head = self._head(remote, publication.target)
         commit = self._commit(publication, head)
         names = [publication.branch, *(f"{publication.branch}-{number}" for number in range(2, MOST_BRANCHES + 1))]

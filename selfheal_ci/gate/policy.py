@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -10,7 +11,16 @@ from selfheal_ci import paths
 from selfheal_ci.values import Changes, Content, Entry, Tree
 
 REGULAR = ("100644", "100755")
-TOOLING = frozenset({"pytest", "_pytest", "pluggy", "unittest", "nose", "hypothesis", "conftest"})
+# Their names stay theirs even in a folder of ours that is no package yet.
+TOOLING = frozenset({
+    "pytest", "_pytest", "pluggy", "iniconfig", "packaging", "py", "pygments", "exceptiongroup", "tomli", "attr", "attrs",
+    "unittest", "nose", "nose2", "hypothesis", "mock", "coverage", "xdist", "execnet", "tox", "nox", "conftest",
+    "setuptools", "pkg_resources", "pip", "wheel", "importlib_metadata", "typing_extensions", "sitecustomize",
+    "usercustomize",
+})  # fmt: skip
+MODULES = (".py", ".pyc", ".so", ".pyd")
+# Python looks for modules beside these: pytest puts their folder on the path, setup and `cd` make it a place to start from.
+ROOT_FILES = re.compile(r"(?:conftest|setup|test_.*|.*_test)\.py|pyproject\.toml|setup\.cfg|pytest\.(?:ini|toml)|tox\.ini")
 LONG = 1_000_000  # pairs of lines above which difflib may take its short cut
 MAY_DELETE = frozenset({"revert", "shrunk-revert"})
 
@@ -41,6 +51,8 @@ class Policy:
             return
         if why := paths.protected(path, self.protected):
             yield f"this is {why}, and no fix may touch it" if why.startswith("a") else f"it is {why}"
+        if any(f"{path}/".startswith(f"{part}/") for part in tree.environment):
+            yield "this is part of the environment, which is no part of the project"
         yield from _shape(tree, path, content, remedy)
 
 
@@ -62,15 +74,36 @@ def _new(tree: Tree, path: str) -> Iterator[str]:
     parents = {path[:at] for at, letter in enumerate(path) if letter == "/"}
     if any(name in parents for name in tree.entries):
         yield "one of its folders is a file or a link"
+        return
     if any(paths.folded(name) == plain for name in tree.entries):
         yield "there is a file whose name differs only in case"
-    top = path.removeprefix("src/").split("/")[0].removesuffix(".py")
-    if path.endswith(".py") and (top in sys.stdlib_module_names or top in TOOLING) and not _has_module(tree, top):
-        yield f"a new module named {top} would stand in for the real one"
+    if path.endswith(MODULES) and paths.is_source(path) and (top := _new_module(tree, path)):
+        yield f"a new top-level module could stand in for an installed one ({top}): put it into a package that is there"
 
 
-def _has_module(tree: Tree, top: str) -> bool:
-    return any(name.removeprefix("src/").startswith((f"{top}/", f"{top}.py")) for name in tree.entries)
+def _new_module(tree: Tree, path: str) -> str | None:
+    """The name that `import` would find since there is this file, if the tree had nothing of that name."""
+    for root in filter(path.startswith, _roots(tree)):
+        top = path.removeprefix(root).split("/")[0].split(".")[0]
+        known = top in sys.stdlib_module_names or top in TOOLING
+        in_package = root == "src/" and "src/__init__.py" in tree.entries
+        if (known or not in_package) and not _has_module(tree, f"{root}{top}", whole=known):
+            return top
+    return None
+
+
+def _roots(tree: Tree) -> list[str]:
+    """The folders, with their "/", in which Python may look for modules. It does not look in packages."""
+    named = {name[: name.rfind("/") + 1] for name in tree.entries if ROOT_FILES.fullmatch(name.rpartition("/")[2])}
+    folders = {folder for folder in named if f"{folder}__init__.py" not in tree.entries}
+    return sorted({"", "src/"} | folders | {f"{folder}src/" for folder in folders})
+
+
+def _has_module(tree: Tree, module: str, *, whole: bool) -> bool:
+    """Whether the tree has it. `whole`: a folder counts by its __init__.py; without one the installed comes first."""
+    inside = "/__init__" if whole else "/.+"
+    named = re.compile(rf"{re.escape(module)}(?:{inside})?\.[^/]*")
+    return any(name.endswith(MODULES) and named.fullmatch(name) for name in tree.entries)
 
 
 def _changed_lines(before: Entry | None, content: Content | None, read: Callable[[Entry], bytes]) -> int:

@@ -43,15 +43,20 @@ class Gate:
         """usable → policy → target → whole step → repeat. `earlier` are the attempts before it."""
         if no := unusable(candidate, lab, earlier):
             return Unusable(no)
+        if leak := self._leak(candidate.changes, lab):
+            return Refused(f"{leak}: it would bring in a secret of this machine", works=False)  # never run with one
         broken = self.policy.violations(case.tree, candidate.changes, remedy=candidate.remedy, read=lab.files.read)
-        broken += [
-            f"{path}: it would bring in a secret of this machine"
-            for path, content in candidate.changes.files.items()
-            if content and self.introduces(lab.read(path) or b"", content.data)
-        ]
         if broken:
             return Refused("; ".join(broken), works=lab.heals(case.targets, candidate.changes))
         return verify(candidate.changes, case, lab)
+
+    def _leak(self, changes: Changes, lab: Lab) -> str | None:
+        """The first file that would hold a secret it did not hold before, in its name or in its text."""
+        for path, content in changes.files.items():
+            name = path.encode("utf-8", "surrogateescape")
+            if self.introduces(b"", name) or (content and self.introduces(lab.read(path) or b"", content.data)):
+                return path
+        return None
 
 
 def unusable(candidate: Candidate, lab: Lab, earlier: Sequence[Attempt]) -> str | None:

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, TextIO
 
 from selfheal_ci.events import Event
-from selfheal_ci.observers.story import Line, Storyteller, Tone
+from selfheal_ci.observers.story import Storyteller, Tone
 from selfheal_ci.words import log_lines, printable
 
 if TYPE_CHECKING:
@@ -59,12 +59,13 @@ class Console:
         self.stream = stream
         self.verbosity = verbosity
         self.look = look
+        self.redact = redact
         self.storyteller = Storyteller(output, redact)
 
     def __call__(self, event: Event) -> None:
         for line in self.storyteller.tell(event):
             if line.tone in HEARD[self.verbosity]:
-                self._write(line)
+                self._write(self.redact(line.text), line.tone)  # the story is redacted; this is the last door
 
     @contextmanager
     def live(self) -> Iterator[None]:
@@ -75,13 +76,11 @@ class Console:
         with self._rich.status("healing", spinner="dots"):
             yield
 
-    def _write(self, line: Line) -> None:
+    def _write(self, text: str, tone: Tone) -> None:
         if self.look is Look.RICH:
-            self._rich.print(
-                printable(line.text), style=STYLES[line.tone], markup=False, emoji=False, highlight=False, soft_wrap=True
-            )
+            self._rich.print(printable(text), style=STYLES[tone], markup=False, emoji=False, highlight=False, soft_wrap=True)
         else:
-            print(log_lines(line.text) if self.look is Look.PLAIN else printable(line.text), file=self.stream, flush=True)
+            print(log_lines(text) if self.look is Look.PLAIN else printable(text), file=self.stream, flush=True)
 
     @cached_property
     def _rich(self) -> rich.console.Console:

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from selfheal_ci.deliver import tally
 from selfheal_ci.events import Asked, Diagnosed, Event, Executed, Finished, Judged, Prepared, Ran, Warned
 from selfheal_ci.values import (
     Attempt,
-    Cost,
     Culprit,
     Finding,
     Green,
@@ -28,16 +28,25 @@ from selfheal_ci.values import (
 from selfheal_ci.words import counted, one_line
 
 SHOWN = 5  # failures
+MODEL = "model"
+CORRECTION = ", correction"  # one more reply, and no attempt
+TOO_LONG = "too long"  # the reply to a prompt that is then made shorter
 ENDINGS = {
     Status.HEALTHY: "the step passes, there is nothing to heal",
     Status.HEALED: "{output}/fix.patch",
-    Status.NOT_HEALED: "no fix was proven; {output}/report.md says what was tried",
+    Status.NOT_HEALED: "{why}; {output}/report.md says what was tried",
     Status.FLAKY: "it passes unchanged; nothing was patched",
     Status.ENVIRONMENT: "the code is not at fault; nothing was patched",
     Status.REFUSED: "a fix works but breaks the policy: {output}/suggestion.patch",
-    Status.OVER_BUDGET: "time or money is used up; {output}/report.md says what was tried",
+    Status.OVER_BUDGET: "{why}; {output}/report.md says what was tried",
     Status.SKIPPED: "nothing was tried",
-    Status.ERROR: "something that we need broke; {output}/report.md says what",
+    Status.ERROR: "{why}; {output}/report.md says what was tried",
+}
+
+WHY = {
+    Status.NOT_HEALED: "no fix was proven",
+    Status.OVER_BUDGET: "time or money is used up",
+    Status.ERROR: "something that we need broke",
 }
 
 
@@ -64,6 +73,8 @@ class Storyteller:
     redact: Callable[[str], str]
     step_told: bool = False
     tries: Counter[str] = field(default_factory=Counter)
+    asked: Asked | None = None  # the model, last
+    attempt: str = "attempt 1"  # of the model
 
     def tell(self, event: Event) -> Iterator[Line]:
         """The lines for one event."""
@@ -78,14 +89,13 @@ class Storyteller:
             case Diagnosed(finding):
                 yield from self._diagnosed(finding)
             case Judged(attempt):
-                self.tries[attempt.candidate.remedy] += 1
-                yield self._judged(attempt, self.tries[attempt.candidate.remedy])
-            case Asked(attempt, model, cost):
-                yield Line(Tone.PLAIN, f"asked {self.say(model)}, attempt {attempt} ({_tokens(cost)})")
+                yield self._judged(attempt)
+            case Asked():
+                yield self._asked(event)
             case Warned(text):
                 yield Line(Tone.WARNING, f"warning: {self.say(text, 500)}")
             case Finished(healing):
-                yield from _finished(healing, self.output)
+                yield self._finished(healing)
 
     def _ran(self, what: str, result: Result) -> Iterator[Line]:
         first, self.step_told = not self.step_told, True
@@ -105,6 +115,8 @@ class Storyteller:
         return one_line(self.redact(text), limit)
 
     def _diagnosed(self, finding: Finding) -> Iterator[Line]:
+        if len(set(finding.kinds.values())) > 1:
+            yield Line(Tone.PLAIN, tally.by_kind(finding.kinds.values()))
         yield Line(Tone.PLAIN, f"{finding.kind.value.replace('_', ' ')}: {self.say(finding.summary)}")
         if finding.culprit:
             yield Line(Tone.PLAIN, f"culprit: {self._culprit(finding.culprit)}")
@@ -117,8 +129,21 @@ class Storyteller:
         commit = f" ({culprit.commit[:7]})" if culprit.commit else ""
         return f"{self.say(culprit.hunk.path)}:{lines}{commit}, {self.say(culprit.how)}"
 
-    def _judged(self, attempt: Attempt, number: int) -> Line:
-        who = f"{self.say(attempt.candidate.remedy)} attempt {number}"
+    def _asked(self, asked: Asked) -> Line:
+        corrects = not self.attempt.endswith(CORRECTION) and _goes_on(self.asked, asked)
+        self.asked, self.attempt = asked, f"attempt {asked.attempt}{CORRECTION * corrects}"
+        cost = asked.cost
+        price = tally.price(cost, at_most=tally.is_upper_bound(cost))
+        known = cost.input_tokens + cost.cached_tokens + cost.output_tokens or not cost.usd
+        tokens = f"{cost.input_tokens + cost.cached_tokens:,} tokens in, {cost.output_tokens:,} out"
+        tokens = tokens if known else "nobody said how many tokens"
+        return Line(Tone.PLAIN, f"asked {self.say(asked.model)}, {self.attempt} ({tokens}, {price})")
+
+    def _judged(self, attempt: Attempt) -> Line:
+        remedy = attempt.candidate.remedy
+        self.tries[remedy] += 1
+        which = self.attempt if remedy == MODEL and self.asked else f"attempt {self.tries[remedy]}"
+        who = f"{self.say(remedy)} {which}"
         match attempt.verdict:
             case Verified():
                 return Line(Tone.GOOD, f"{who}: verified, {self.say(attempt.candidate.why)}")
@@ -129,6 +154,25 @@ class Storyteller:
                 return Line(Tone.BAD, f"{who}: rejected, because {self.say(reason)}")
             case Unusable(reason):
                 return Line(Tone.BAD, f"{who}: unusable, because {self.say(reason)}")
+
+    def _finished(self, healing: Healing) -> Line:
+        status, lack = healing.status.value.replace("_", " "), self.say(tally.decisive(healing))
+        usual = WHY.get(healing.status, "")
+        why = f"{usual}, {lack}" if lack and healing.status is Status.NOT_HEALED else lack or usual
+        text = ENDINGS[healing.status].format(output=self.output, why=why)
+        if tally.is_partial(healing):
+            part = f"{tally.part(healing)}; the patch is in {self.output}/partial.patch, for a person"
+            whole = healing.status is not Status.NOT_HEALED
+            status, text = (status, f"{text}; healed in part: {part}") if whole else ("healed in part", part)
+        spent = f"{healing.seconds:.1f} s" + (f", {tally.spent(healing)}" if healing.cost.calls else "")
+        return Line(Tone.RESULT, f"{status}: {text} ({spent})")
+
+
+def _goes_on(before: Asked | None, asked: Asked) -> bool:
+    """Whether the same attempt is asked again, of the same failures: a correction."""
+    if before is None or before.attempt != asked.attempt:
+        return False
+    return asked.prompt.startswith(before.prompt) or before.reply == f"({TOO_LONG})"
 
 
 def _told(result: Result) -> str:
@@ -149,15 +193,3 @@ def _outcome(result: Result) -> str:
             return f"red, {counted(len(failures), 'failure')}"
         case Unclear(_, why):
             return f"no answer, {why}"
-
-
-def _finished(healing: Healing, output: str) -> Iterator[Line]:
-    text = ENDINGS[healing.status].format(output=output)
-    if healing.changes and healing.status in {Status.NOT_HEALED, Status.OVER_BUDGET, Status.ERROR}:
-        text += f"; a part of it is healed: {output}/partial.patch"
-    spent = f"{healing.seconds:.1f} s" + (f", ${healing.cost.usd:.3f}" if healing.cost.calls else "")
-    yield Line(Tone.RESULT, f"{healing.status.value.replace('_', ' ')}: {text} ({spent})")
-
-
-def _tokens(cost: Cost) -> str:
-    return f"{cost.input_tokens + cost.cached_tokens:,} tokens in, {cost.output_tokens:,} out, ${cost.usd:.3f}"

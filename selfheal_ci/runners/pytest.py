@@ -26,6 +26,8 @@ _STARTERS = frozenset(
 )  # fmt: skip
 _NAMES_NO_PROGRAM = frozenset({"add", "install", "--with", "--group", "--only-group", "--extra", "-E", "--package"})
 _PATH_IS_SET = re.compile(r"(?<![\w$])PYTHONPATH=")
+USAGE, NONE_COLLECTED = 4, 5
+_USAGE = re.compile(r"^(?:ERROR: (?!usage: )|[^:\n]{0,200}(?:py\.?test|__main__\.py): error: )(.{1,1000})$", re.MULTILINE)
 # What pytest's exit codes mean. Other commands of the step have codes too: the output must agree.
 _EXIT_CODES = {
     2: (re.compile(r"Interrupted|KeyboardInterrupt"), "pytest was interrupted"),
@@ -71,6 +73,11 @@ def _starts_pytest(words: Sequence[str]) -> bool:
     )
 
 
+def _usage_error(output: str) -> str:
+    said = _USAGE.findall(output)
+    return f"pytest: usage error: {said[-1].strip()}" if said else ""
+
+
 def _why(run: Run, reports: Reports, *, wrote: bool) -> str:
     """What the exit code means, where it is pytest's own."""
     output = run.output.text
@@ -80,5 +87,9 @@ def _why(run: Run, reports: Reports, *, wrote: bool) -> str:
         return f"pytest could not load selfheal's plugin: the step hides PYTHONPATH={SUPPORT} from it"
     if run.exit_code not in _EXIT_CODES:
         return ""
+    if run.exit_code == USAGE and (wrong := _usage_error(output)):
+        return wrong
+    if run.exit_code == NONE_COLLECTED and wrote and not reports.cases:
+        return NOTHING
     sign, meaning = _EXIT_CODES[run.exit_code]
     return meaning if sign.search(output) else ""

@@ -17,6 +17,7 @@ from selfheal_ci.errors import ForgeError, TargetMovedError, UsageError
 from selfheal_ci.forges.git import GitForge
 from selfheal_ci.store import open_store
 from selfheal_ci.store.git import ENVIRONMENT
+from selfheal_ci.store.remote import Address, Remote, address
 from selfheal_ci.values import PatchedFile, Publication, Published
 from tests.builders import a_publication, a_repository, branches, commit, git, put
 
@@ -53,7 +54,8 @@ def opened(tmp_path: Path) -> Iterator[Callable[[Path], GitForge]]:
 
         def open_(source: Path, remote: str = "origin") -> GitForge:
             work = tmp_path / f"store{next(numbers)}"
-            return GitForge(stack.enter_context(open_store(source, work)), remote=remote)
+            store = stack.enter_context(open_store(source, work))
+            return GitForge(store, address(store.checkout, remote, asked=True))
 
         yield open_
 
@@ -288,7 +290,7 @@ def test_a_token_is_shown_to_nobody(project: Path, tmp_path: Path) -> None:
     git(project, "remote", "set-url", "origin", "https://me:hunter2@127.0.0.1:9/x.git")
 
     with open_store(project, tmp_path / "work") as store:
-        forge = GitForge(store, token="ghs_verysecret")
+        forge = GitForge(store, address(store.checkout, "origin"), token="ghs_verysecret")
         with pytest.raises(ForgeError) as refused:
             forge.publish(a_fix())
 
@@ -356,13 +358,87 @@ def test_the_ssh_agent_of_the_person_is_all_that_ssh_gets(
     monkeypatch.setitem(ENVIRONMENT, "PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
     environ = {"SSH_AUTH_SOCK": "/run/agent", "ANTHROPIC_API_KEY": "secret", "GIT_SSH_COMMAND": "evil"}
 
+    there = Address("git@example.org:a/b.git", asked=True)
     with open_store(project, tmp_path / "work") as store, pytest.raises(ForgeError):
-        GitForge(store, remote="git@example.org:a/b.git", token="secret", environ=environ).publish(a_fix())
+        GitForge(store, there, token="secret", environ=environ).publish(a_fix())
 
     seen = (tmp_path / "seen").read_text()
     assert "SSH_AUTH_SOCK=/run/agent" in seen
     assert "secret" not in seen
     assert (tmp_path / "words").read_text().split("\n")[:3] == ["-o", "BatchMode=yes", "-o"]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Where a remote may be
+
+
+@pytest.mark.parametrize("url", ["build.git", "./build.git", "../project/build.git", "{project}/build.git",
+                                 "file://{project}/build.git", "//{project}/build.git", "{project}/../project/build.git",
+                                 "file://{project}/%62uild.git", "{link}/build.git", "../elsewhere.git", "{project}/.git"])  # fmt: skip
+def test_the_checkouts_own_word_leads_to_no_folder_in_it(tmp_path: Path, project: Path, url: str) -> None:
+    git(project, "clone", "--quiet", "--bare", ".", "build.git")
+    (tmp_path / "link").symlink_to(project)
+    git(project, "remote", "set-url", "origin", url.format(project=project, link=tmp_path / "link"))
+
+    with (
+        open_store(project, tmp_path / "work") as store,
+        pytest.raises(UsageError, match="any test could have put it there"),
+    ):
+        address(store.checkout, "origin")
+
+
+@pytest.mark.usefixtures("remote")
+def test_a_folder_that_a_person_names_is_taken_as_it_is(tmp_path: Path, project: Path) -> None:
+    git(project, "config", f"remote.{project}/build.git.url", "https://example.org/thief.git")
+    with open_store(project, tmp_path / "work") as store:
+        assert address(store.checkout, f"{project}/build.git", asked=True).url == f"{project}/build.git"
+        assert address(store.checkout, "./build.git", asked=True).url == f"{project}/build.git"
+        with pytest.raises(UsageError, match="any test could"):
+            address(store.checkout, "./build.git", asked=False)
+
+
+def test_a_folder_beside_the_checkout_is_a_remote(tmp_path: Path, project: Path, remote: Path) -> None:
+    with open_store(project, tmp_path / "work") as store:
+        assert address(store.checkout, "origin") == Address(str(remote), asked=False)
+
+
+def test_the_hooks_of_a_folder_are_told_no_secret(tmp_path: Path, project: Path, remote: Path) -> None:
+    put(remote, {"hooks/pre-receive": f"#!/bin/sh\nenv >{tmp_path}/seen\n"})
+    (remote / "hooks/pre-receive").chmod(0o755)
+    environ = {"SSH_AUTH_SOCK": "/run/agent", "HTTPS_PROXY": "http://me:planted@proxy", "SELFHEAL_TOKEN": "planted"}
+
+    with open_store(project, tmp_path / "work") as store:
+        GitForge(store, address(store.checkout, "origin"), token="planted", environ=environ).publish(a_fix())
+
+    seen = (tmp_path / "seen").read_text()
+    assert "planted" not in seen
+    assert "SSH_AUTH_SOCK" not in seen
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("https://github.com/a/b", "github.com:443"),
+        ("https://me:x@GitHub.com:8443/a/b", "github.com:8443"),
+        ("https://example.org", "example.org:443"),
+        ("https://example.org\\@github.com/a", None),
+        ("https://example.org#@github.com/a", None),
+        ("https://github.com?@example.org/", None),
+        ("http://github.com/a/b", None),
+        ("git@github.com:a/b", None),
+        ("/srv/github.com", None),
+    ],
+)
+def test_a_token_goes_to_a_host_that_nobody_can_misread(url: str, host: str | None) -> None:
+    assert Address(url, asked=True).host == host
+
+
+def test_a_remote_that_wants_a_token_which_it_does_not_get_says_so(project: Path, tmp_path: Path) -> None:
+    with open_store(project, tmp_path / "work") as store, pytest.raises(ForgeError) as refused:
+        Remote(store.git, Address("https://127.0.0.1:9/x.git", asked=False), {}).refs(["refs/heads/main"])
+
+    assert refused.value.hint.startswith("no token was sent: ")
+    assert "--remote" in refused.value.hint
 
 
 def test_what_was_pushed_is_whole(publish: Publish, remote: Path) -> None:

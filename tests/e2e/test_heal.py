@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -156,6 +159,20 @@ def test_a_shallow_clone_whose_remote_is_gone_is_told_how(broken: Path, tmp_path
     assert "fetch-depth: 0" in ended.stderr
 
 
+def test_an_ignored_environment_with_an_editable_install_needs_no_setup(tmp_path: Path) -> None:
+    green = {f"src/{name}" if name.startswith("calc") else name: text for name, text in GREEN.items()}
+    broken = {f"src/{name}": text for name, text in BROKEN.items()}
+    project = a_repository(tmp_path / "project", {**green, ".gitignore": ".venv/\n"}, broken)
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", project / ".venv"], check=True)
+    site = next((project / ".venv/lib").glob("python3*/site-packages"))
+    (site / "editable.pth").write_text(f"{project}/src\n{Path(pytest.__file__).parent.parent}\n")
+
+    ended = selfheal(project, "heal", "--no-model", "--", ".venv/bin/python", "-m", "pytest", "-q", "-p", "no:anyio")
+
+    assert ended.exit_code == 0, ended.stderr
+    assert ended.told["diagnosis"]["culprit"]["path"] == "src/calc/core.py"
+
+
 def test_a_check_that_compares_with_git_finds_a_clean_tree(tmp_path: Path) -> None:
     config = '[steps.generated]\nrun = "cp data.txt out.txt && git diff --exit-code"\n'
     project = a_repository(tmp_path / "project", {"data.txt": "x\n", "out.txt": "x\n", ".selfheal.toml": config})
@@ -225,6 +242,17 @@ def test_no_secret_of_the_caller_reaches_a_step_or_the_output(tmp_path: Path) ->
     for secret in secrets.values():
         assert secret.encode() not in written
         assert secret not in ended.stdout + ended.stderr
+
+
+def test_an_error_shows_no_secret(tmp_path: Path) -> None:
+    config = 'setup-env = ["MY_TOKEN"]\nsetup = ["echo got $MY_TOKEN; exit 3"]\n[steps.a]\nrun = "true"\n'
+    project = a_repository(tmp_path / "project", {".selfheal.toml": config})
+
+    ended = selfheal(project, "heal", "--no-model", environ={"MY_TOKEN": "deploy-me-0123456789"})
+
+    assert ended.exit_code == 2
+    assert "got <secret:MY_TOKEN:1>" in ended.stderr
+    assert "deploy-me" not in ended.stderr + (ended.folder / "heal.json").read_text()
 
 
 BAD_INPUT = {
@@ -298,24 +326,46 @@ def test_a_remote_that_refuses_keeps_the_patch(broken: Path, tmp_path: Path) -> 
     assert (ended.folder / "fix.patch").is_file()
 
 
-def test_ctrl_c_ends_with_130_and_leaves_nothing_running(tmp_path: Path) -> None:
-    seconds = f"4{os.getpid()}"
-    config = f'[steps.a]\nrun = "sleep {seconds}"\n'
-    project = a_repository(tmp_path / "project", {".selfheal.toml": config})
-    clean = {"PATH": f"{BIN}:{os.environ['PATH']}", "HOME": "/nonexistent"}
-    process = subprocess.Popen([BIN / "selfheal", "heal", "--no-model"], cwd=project, env=clean, stderr=subprocess.PIPE)
+def processes_with(words: str) -> list[int]:
+    """The processes whose command line has these words, separated by spaces."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            if words.encode() in path.read_bytes().replace(b"\0", b" "):
+                found.append(int(path.parent.name))
+    return found
 
-    def sleeping() -> bool:
-        said = f"sleep\0{seconds}".encode()
-        return any(said in path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.is_file())
 
-    deadline = time.monotonic() + 30
-    while not sleeping() and time.monotonic() < deadline:
-        time.sleep(0.1)
-    process.send_signal(signal.SIGINT)
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("moment", ["in the first run", "in runs side by side"])
+def test_an_interrupted_healing_ends_at_once_and_leaves_nothing(tmp_path: Path, sent: int, moment: str) -> None:
+    sleep = f"sleep 4{os.getpid()}{sent}{len(moment)}"
+    line = sleep if moment == "in the first run" else f'[ -z "$SELFHEAL_SELECT" ] || {sleep}; python -m pytest -q'
+    project = a_repository(tmp_path / "project", {**GREEN, **BROKEN, ".selfheal.toml": f"[steps.a]\nrun = '{line}'\n"})
+    temporary = Path(tempfile.mkdtemp(prefix="selfheal-test-"))
+    temporary.chmod(0o755)
+    env = {"PATH": f"{BIN}:{os.environ['PATH']}", "HOME": "/nonexistent", "TMPDIR": str(temporary)}
 
-    assert process.wait(20) == 130
-    assert process.stderr is not None
-    assert b"interrupted" in process.stderr.read()
-    time.sleep(0.2)
-    assert not sleeping()
+    # a shell that started us in the background has SIGINT ignored
+    words = ["env", "--default-signal=INT", str(BIN / "selfheal"), "heal", "--no-model"]
+    process = subprocess.Popen(words, cwd=project, env=env, stderr=subprocess.PIPE)
+    try:
+        deadline = time.monotonic() + 30
+        while not processes_with(sleep) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        time.sleep(0.2)
+        process.send_signal(sent)
+        began = time.monotonic()
+
+        _, said = process.communicate(timeout=20)
+
+        assert process.returncode == 130, said
+        assert time.monotonic() - began < 5
+        assert b"interrupted" in said
+        time.sleep(0.2)
+        assert processes_with(sleep) == []
+        assert list(temporary.iterdir()) == []
+    finally:
+        process.kill()
+        process.wait()
+        shutil.rmtree(temporary)

@@ -77,11 +77,55 @@ def test_two_configurations_are_an_error() -> None:
         ("[limits]\nminutes = -1", "`limits.minutes` in .selfheal.toml is -1\n  it wants a number above 0"),
         ("engine = 'docker'", "`engine` in .selfheal.toml is 'docker'\n  it wants one of auto, dagger, local"),
         ("setup = 'pip install .'", "`setup` in .selfheal.toml is 'pip install .'\n  it wants a list of strings"),
-        ("[limits]\nmemory = 'much'", "'much' is no size\n  write it like 512m or 4g"),
+        ("[limits]\nmemory = 'lots'", "`limits.memory` in .selfheal.toml is 'lots'\n  it wants a size such as 512m or 4g"),
+        ("[limits]\nprocesses = 8", "`limits.processes` in .selfheal.toml is 8\n  it wants a whole number, 16 or more"),
+        ("[limits]\ndisk = 0", "`limits.disk` in .selfheal.toml is 0\n  it wants a size such as 512m or 4g"),
+        ("[steps.tests]\nruns = 'x'", "unknown key `steps.tests.runs` in .selfheal.toml\n  did you mean `run`?"),
+        ("[steps]\ntests = 1", "steps.tests in .selfheal.toml has no `run`\n  write run = \"the command\""),
+        ("setup-env = ['MY_FLAG', 'GITHUB_TOKEN']", "`setup-env` in .selfheal.toml names GITHUB_TOKEN, which setup never "
+         "gets\n  setup runs what the project wrote: give it a token of its own, that may read packages and nothing else"),
     ],
 )  # fmt: skip
 def test_an_error_names_the_key_the_file_and_the_mend(text: str, said: str) -> None:
     assert error_of(text) == said
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("max_minutes", 0.0, "`--max-minutes` (or SELFHEAL_MAX_MINUTES) is 0.0\n  it wants a number above 0"),
+        ("max_minutes", -1.0, "`--max-minutes` (or SELFHEAL_MAX_MINUTES) is -1.0\n  it wants a number above 0"),
+        ("max_minutes", float("nan"), "`--max-minutes` (or SELFHEAL_MAX_MINUTES) is nan\n  it wants a number above 0"),
+        ("max_minutes", float("inf"), "`--max-minutes` (or SELFHEAL_MAX_MINUTES) is inf\n  it wants a number above 0"),
+        ("max_cost_usd", -3.0, "`--max-cost-usd` (or SELFHEAL_MAX_COST_USD) is -3.0\n  it wants a number, 0 or more"),
+        ("concurrency", -2, "`--concurrency` (or SELFHEAL_CONCURRENCY) is -2\n  it wants a whole number, 0 or more"),
+        ("max_processes", 0, "`--max-processes` (or SELFHEAL_MAX_PROCESSES) is 0\n  it wants a whole number, 16 or more"),
+        ("max_attempts", 0, "`--max-attempts` (or SELFHEAL_MAX_ATTEMPTS) is 0\n  it wants a whole number above 0"),
+        ("max_memory", "lots", "`--max-memory` (or SELFHEAL_MAX_MEMORY) is 'lots'\n  it wants a size such as 512m or 4g"),
+    ],
+)
+def test_an_error_names_the_flag_and_its_variable(field: str, value: object, said: str) -> None:
+    with pytest.raises(UsageError) as wrong:
+        load({}, {field: value})
+
+    assert (str(wrong.value), wrong.value.exit_code) == (said, 2)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("max_cost_usd", 0.0), ("concurrency", 0), ("max_processes", 16), ("max_memory", "1"), ("ladder", ("fixer",))],
+)
+def test_the_least_that_is_taken(field: str, value: object) -> None:
+    assert getattr(load({}, {field: value}).settings, field) == value
+
+
+def test_who_said_the_remote_is_remembered() -> None:
+    said = {".selfheal.toml": b"[publish]\nremote = 'x'\n"}
+
+    assert load(said, {}).settings.remote_asked
+    assert not load(said, {}, trusted=False).settings.remote_asked
+    assert load(said, {"remote": "y"}, trusted=False).settings.remote_asked
+    assert not load({}, {}).settings.remote_asked
 
 
 def test_broken_toml_is_said() -> None:
@@ -108,6 +152,44 @@ def test_setup_learns_where_packages_come_from_but_no_login() -> None:
         "https_proxy": "http://proxy:3128",
         "MY_FLAG": "1",
     }
+
+
+@pytest.mark.parametrize(
+    ("value", "passed"),
+    [
+        ("https://u:p@ss@host/simple https://tok@h2/", "https://host/simple https://h2/"),
+        ("https://a:b/c@host/simple", "https://host/simple"),
+        ("u:planted@proxy:3128", "proxy:3128"),
+        ("a:b/c@host", "host"),
+        ("https://u:planted@h,direct", "https://h,direct"),
+        ("https://proxy.golang.org,https://u:p@h|direct", "https://proxy.golang.org,https://h|direct"),
+        ("mine=https://u:p@h/simple", "mine=https://h/simple"),
+        ("/etc/ssl/me@work.pem", "/etc/ssl/me@work.pem"),
+        ("http://proxy:3128", "http://proxy:3128"),
+    ],
+)
+def test_no_login_is_left_in_an_address(value: str, passed: str) -> None:
+    assert recipe(Settings(), {"PIP_X": value}, frozenset()).setup_env == {"PIP_X": passed}
+    assert recipe(Settings(setup_env=("PIP_X",)), {"PIP_X": value}, frozenset()).setup_env == {"PIP_X": value}
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["UV_INDEX_PRIVATE_PASSWORD", "UV_INDEX_PRIVATE_USERNAME", "PIP_PASSWORD", "PIP_TOKEN", "pip_auth", "PIP_API_KEY",
+     "GOPROXY_X", "NPM_CONFIG_REGISTRY_AUTH", "NPM_CONFIG_//x/:_authToken", "MY_FLAG"],
+)  # fmt: skip
+def test_a_variable_that_is_a_login_is_not_passed(name: str) -> None:
+    assert recipe(Settings(), {name: "planted"}, frozenset()).setup_env == {}
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["ANTHROPIC_API_KEY", "anthropic_auth_token", "SELFHEAL_TOKEN", "GITHUB_TOKEN", "GITLAB_TOKEN", "CI_JOB_TOKEN",
+     "ACTIONS_ID_TOKEN_REQUEST_TOKEN", "ACTIONS_RUNTIME_TOKEN"],
+)  # fmt: skip
+def test_setup_never_gets_what_is_ours_to_spend(name: str) -> None:
+    with pytest.raises(UsageError, match=f"`setup-env` names {name}, which setup never gets"):
+        recipe(Settings(setup_env=(name,)), {name: "planted"}, frozenset())
 
 
 def test_the_usual_command_uses_the_environment_beside_the_project() -> None:

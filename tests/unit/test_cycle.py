@@ -103,6 +103,35 @@ def test_groups_are_healed_on_top_of_each_other() -> None:
     assert healing.evidence.red_to_green == ("t::a", "t::b")
 
 
+def test_a_group_that_an_earlier_fix_heals_is_proven_and_told_as_well() -> None:
+    checks: Mapping[str, Check] = {
+        "t::a": lambda files: None if files["a.py"] == b"right\n" else "one reason",
+        "t::b": lambda files: None if files["a.py"] == b"right\n" else "another",
+    }
+
+    healing, place = healed(checks, Offers([{"a.py": b"right\n"}]))
+
+    assert healing.status is Status.HEALED
+    assert len(healing.attempts) == 1
+    assert healing.evidence.red_to_green == ("t::a", "t::b")
+    alone = [ids for ids, changes in place.sandbox.seen if ids == '["t::b"]' and changes == healing.changes]
+    assert len(alone) == 2
+
+
+def test_a_group_that_an_earlier_fix_heals_only_by_luck_stays_open() -> None:
+    seen: list[None] = []
+
+    def lucky(files: Project) -> str | None:
+        if files["a.py"] != b"right\n":
+            return "another"
+        seen.append(None)
+        return None if len(seen) == 1 else "another"
+
+    checks: Mapping[str, Check] = {"t::a": wants("a.py"), "t::b": lucky}
+
+    assert healed(checks, Offers([{"a.py": b"right\n"}]))[0].open == ("t::b",)
+
+
 def test_some_groups_healed_and_some_not_is_not_healed_with_a_part() -> None:
     healing, _ = healed({"t::a": wants("a.py"), "t::b": wants("b.py")}, Offers([{"a.py": b"right\n"}]))
 

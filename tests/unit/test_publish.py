@@ -26,8 +26,19 @@ from selfheal_ci.gate.policy import Policy
 from selfheal_ci.publish import Wishes
 from selfheal_ci.redact import Redactor
 from selfheal_ci.store import Store, open_store
-from selfheal_ci.values import Changes, Content, Healing, PatchedFile, Publication, Published, Status, Tree
-from tests.builders import a_repository, git, put
+from selfheal_ci.values import (
+    Attested,
+    Base,
+    Changes,
+    Content,
+    Healing,
+    PatchedFile,
+    Publication,
+    Published,
+    Status,
+    Tree,
+)
+from tests.builders import a_repository, commit, git, put
 from tests.healings import VERIFIED, a_healing
 
 FIXED = Changes({"cart.py": Content(b"total = 2\n")})
@@ -203,8 +214,27 @@ def test_a_healing_of_uncommitted_changes_is_for_its_person(shop: Shop) -> None:
     wrong = refused(shop, UsageError)
 
     assert wrong.exit_code == 2
-    assert "selfheal apply" in wrong.hint
+    assert wrong.message == "the healed tree has changes that are not committed (new.py): a branch would lack them"
+    assert f"selfheal apply --input {shop.folder}" in wrong.hint
+    assert ".gitignore" in wrong.hint
     assert f"git apply {shop.folder}/fix.patch" in wrong.hint
+
+
+def test_only_the_first_few_uncommitted_paths_are_named(shop: Shop) -> None:
+    put(shop.project, {f"n{number}.py": "" for number in range(6)} | {"cart.py": "total = 0\n", "a\nb": ""})
+    shop.heal()
+
+    assert "(a b, cart.py, n0.py, n1.py, n2.py and 3 more)" in refused(shop, UsageError).message
+
+
+def test_what_was_uncommitted_may_be_gone_since(shop: Shop) -> None:
+    put(shop.project, {"new.py": ""})
+    shop.heal()
+    put(shop.project, {"new.py": None})
+    with open_store(shop.project, shop.folder.parent / "again") as store:
+        again = replace(shop, store=store)
+
+        assert "that are not committed: a branch" in refused(again, UsageError).message
 
 
 def test_a_healing_without_history_has_no_branch_to_go_to(shop: Shop) -> None:
@@ -259,7 +289,7 @@ def _more(told: dict[str, Any], path: str, data: bytes = b"x\n", mode: str = "10
 
 def test_a_patch_that_says_something_else_is_refused(shop: Shop) -> None:
     shop.heal()
-    shop.edit(lambda told: _more(told, "more.py"))
+    shop.edit(lambda told: _more(told, "more.txt"))
 
     assert "says something else than heal.json" in refused(shop, ArtifactError).message
 
@@ -308,6 +338,39 @@ def test_a_patch_of_which_one_part_breaks_the_policy_is_refused_whole(
 
     assert wrong.exit_code == 5
     assert wrong.message.startswith("the patch breaks the policy: ")
+
+
+def test_a_revert_may_take_out_what_the_green_revision_had_not(tmp_path: Path) -> None:
+    project = a_repository(tmp_path / "shop", {"cart.py": "total = 1\n"}, {"bad.py": "", "cart.py": "total = 2\n"})
+    with open_store(project, tmp_path / "store") as store:
+        shop = Shop(project, store, tmp_path / "selfheal-out")
+        base = Base(git(project, "rev-parse", "HEAD~1"), Attested.GUESS)
+        shop.heal(Changes({"bad.py": None}), source=replace(store.failing(), base=base))
+
+        assert [file.path for file in shop.check().files] == ["bad.py"]
+
+
+@pytest.mark.parametrize("green", ["HEAD~1", "HEAD", "aside", None])
+def test_that_a_deletion_is_a_revert_is_not_believed(tmp_path: Path, green: str | None) -> None:
+    project = a_repository(tmp_path / "shop", {"auth.py": "", "cart.py": "total = 1\n"}, {"cart.py": "total = 2\n"})
+    git(project, "switch", "--quiet", "--orphan", "aside")
+    commit(project, {"else.py": ""})
+    git(project, "switch", "--quiet", "main")
+    with open_store(project, tmp_path / "store") as store:
+        shop = Shop(project, store, tmp_path / "selfheal-out")
+        base = Base(git(project, "rev-parse", green), Attested.OPTION) if green else None
+        shop.heal(Changes({"auth.py": None}), source=replace(store.failing(), base=base))
+        shop.edit(lambda told: told["attempts"][0].update(remedy="revert"))
+
+        assert "only a revert may delete a file" in refused(shop, PolicyError).message
+
+
+def test_a_green_revision_that_is_not_here_is_told(shop: Shop) -> None:
+    healing = shop.heal()
+    base = Base("d" * 40, Attested.OPTION)
+    shop.heal(Changes({"run.sh": None}), source=replace(healing.source, base=base))
+
+    assert refused(shop, UsageError).message.startswith("there is no revision 'dddd")
 
 
 def test_the_project_may_protect_more(shop: Shop) -> None:

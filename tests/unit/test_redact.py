@@ -118,7 +118,7 @@ def test_restores_what_it_masked(family: str, form: str) -> None:
     redactor = Redactor({name.upper(): value for name, value in FAMILIES.items()})
     text = f"token = '{FORMS[form](FAMILIES[family])}'\n"
 
-    assert redactor.restore(redactor.text(text)) == text
+    assert redactor.restore(redactor.text(text), there=text) == text
 
 
 def test_gives_the_same_spelling_the_same_placeholder() -> None:
@@ -142,7 +142,23 @@ def test_does_not_touch_its_own_placeholders() -> None:
 
 
 def test_leaves_a_placeholder_that_it_did_not_give_alone() -> None:
-    assert Redactor({"A": "abcdefgh"}).restore("<secret:A:99> <secret:B:1>") == "<secret:A:99> <secret:B:1>"
+    assert Redactor({"A": "abcdefgh"}).restore("<secret:A:99> <secret:B:1>", "abcdefgh") == ("<secret:A:99> <secret:B:1>")
+
+
+@pytest.mark.parametrize(
+    ("there", "restored"),
+    [
+        ("key = 'abcdefgh'", "abcdefgh <secret:B:1>"),
+        ("key = 'abcd\r\n  efgh'", "abcdefgh <secret:B:1>"),
+        (b"hgfedcba".decode(), "<secret:A:1> <secret:B:1>"),  # another spelling has a number of its own
+        ("key = os.environ['A']", "<secret:A:1> <secret:B:1>"),
+        ("", "<secret:A:1> <secret:B:1>"),
+    ],
+)
+def test_restores_only_what_is_there_already(there: str, restored: str) -> None:
+    redactor = Redactor({"A": "abcdefgh", "B": "ijklmnop"})
+
+    assert redactor.restore("<secret:A:1> <secret:B:1>", there) == restored
 
 
 @pytest.mark.parametrize("value", ["", "short", "     \n      ", "a b c"])
@@ -220,7 +236,9 @@ def test_is_fast_on_a_large_log() -> None:
         "ANTHROPIC_API_KEY", "SELFHEAL_TOKEN", "GITHUB_TOKEN", "GITLAB_TOKEN", "GH_TOKEN", "CI_JOB_TOKEN", "PGPASSWORD",
         "AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "DB_PASSWORD", "db_password", "MY_SECRET", "SENTRY_DSN", "DEPLOY_KEY",
         "SSH_PRIVATE_KEY", "npm_config__authToken", "GOOGLE_CREDENTIALS", "DOCKER_AUTH_CONFIG", "SIGNING_PASSPHRASE",
-        "GITHUB_PAT",
+        "GITHUB_PAT", "SSHPASS", "COOKIE", "SESSION_COOKIE", "AUTH_HEADER", "AUTHORIZATION", "SENTRY_AUTH", "npm_config__auth",
+        "SONAR_LOGIN", "STRIPE_SK", "KUBECONFIG_DATA", "KUBE_CONFIG_DATA", "VAULT_UNSEAL", "VAULT_UNSEAL_1", "MYSQL_PASS",
+        "DBPASS", "ENCRYPTION_SALT",
     ],
 )  # fmt: skip
 def test_knows_secrets_by_the_names_of_their_variables(name: str) -> None:
@@ -235,11 +253,20 @@ def test_knows_secrets_by_the_names_of_their_variables(name: str) -> None:
         ("MONKEY", "business-as-usual"), ("MAX_TOKENS", "200000"), ("TOKEN_FILE", "/run/secrets/token"),
         ("DB_PASSWORD", "password"), ("DB_PASSWORD", "postgres"), ("DEPLOY_KEY", "short"), ("TOKEN", ""),
         ("PROXY", "http://proxy.example.com:3128"), ("URL", "https://ada@example.com/"), ("URL", "http://[broken"),
-        ("DATABASE_URL", "postgres://shop:shop@localhost/shop"),
+        ("DATABASE_URL", "postgres://shop:shop@localhost/shop"), ("KUBECONFIG", "/home/ada/.kube/config"),
+        ("BYPASS", "everything"), ("COMPASS", "north-by-northwest"), ("COOKIE_DOMAIN", "shop.example.com"),
+        ("SESSION_COOKIE_NAME", "shop-session"), ("AUTH_HEADER_NAME", "X-Shop-Auth"), ("AUTH_URL", "https://id.example.com"),
+        ("PROXY_AUTH", "negotiate"), ("GITLAB_USER_LOGIN", "ada-lovelace"), ("LOGIN_URL", "/accounts/login"),
+        ("DISK", "/dev/sda1-x"), ("SALT_MASTER", "salt.example.com"),
     ],
 )  # fmt: skip
 def test_takes_nothing_else_for_a_secret(name: str, value: str) -> None:
     assert known_secrets({name: value}) == {}
+
+
+@pytest.mark.parametrize("value", ["Bearer s3cr3t-value", "Authorization: Basic s3cr3t-value", "deploy:s3cr3t-value"])
+def test_knows_what_is_secret_of_a_header(value: str) -> None:
+    assert known_secrets({"AUTH_HEADER": value}) == {"AUTH_HEADER": value, "AUTH_HEADER.part": "s3cr3t-value"}
 
 
 def test_finds_the_passwords_in_addresses() -> None:

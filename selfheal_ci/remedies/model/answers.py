@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from selfheal_ci.lab import Lab
 from selfheal_ci.remedies.model.conversation import Ending, Reply
-from selfheal_ci.remedies.model.edits import EditFlaw, apply
+from selfheal_ci.remedies.model.edits import EditFlaw, Unredact, apply
 from selfheal_ci.remedies.model.proposal import Proposal, ProposalError, read_input, read_text
 from selfheal_ci.values import Changes
 
@@ -54,7 +53,7 @@ WITHOUT_PROPOSAL = {
 }
 
 
-def read(reply: Reply, lab: Lab, unredact: Callable[[str], str]) -> Answer:
+def read(reply: Reply, lab: Lab, unredact: Unredact) -> Answer:
     """What a reply amounts to. Only a complete one is looked at."""
     if reply.ending is not Ending.ANSWERED:
         more = f": {reply.text}" if reply.text and reply.ending in {Ending.REFUSED, Ending.UNREADABLE} else ""

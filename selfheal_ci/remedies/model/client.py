@@ -238,7 +238,8 @@ def _refused(no: StatusError) -> _Failed:
         return _Failed(
             Lack.SERVICE, f"the model's service does not answer: {said}", no.headers.get("x-should-retry") != "false", wait
         )
-    return _Failed(Lack.REFUSED_KEY, f"the model's service refuses: {said}{_HINTS.get(no.status, '')}")
+    what = "the key was refused" if no.status in {401, 403} else "the model's service refuses"
+    return _Failed(Lack.REFUSED_KEY, f"{what}: {said}{_HINTS.get(no.status, '')}")
 
 
 _HINTS = {

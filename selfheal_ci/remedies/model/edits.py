@@ -33,20 +33,32 @@ class _DoesNotApplyError(Exception):
         self.flaw = flaw
 
 
-def apply(edits: Sequence[Edit], lab: Lab, unredact: Callable[[str], str] = str) -> Changes | EditFlaw:
+Unredact = Callable[[str, str], str]  # a text, and what is there already: only what that holds is put in again
+
+
+def _as_it_is(text: str, _: str) -> str:
+    return text
+
+
+def apply(edits: Sequence[Edit], lab: Lab, unredact: Unredact = _as_it_is) -> Changes | EditFlaw:
     """The files that the edits change, as the lab sees them; or the first flaw."""
     texts: dict[str, Text] = {}
     try:
         for number, edit in enumerate(edits, 1):
-            plain = Edit(
-                path=unredact(edit.path).removeprefix("./"),
-                old_str=unredact(edit.old_str),
-                new_str=unredact(edit.new_str),
-            )
+            plain = _plain(edit, lab, unredact)
             texts[plain.path] = _applied(plain, texts.get(plain.path), lab, f"edit {number} of {plain.path}")
         return _changes(texts, lab)
     except _DoesNotApplyError as no:
         return no.flaw
+
+
+def _plain(edit: Edit, lab: Lab, unredact: Unredact) -> Edit:
+    """The edit with the secrets that its file has already, and no other: a model may name what it was never shown."""
+    path = unredact(edit.path, "\n".join(lab.tree.entries)).removeprefix("./")
+    path = path if path in lab.tree.entries else edit.path.removeprefix("./")
+    text = decode(lab.read(path) or b"")
+    there = text.text if text else ""
+    return Edit(path=path, old_str=unredact(edit.old_str, there), new_str=unredact(edit.new_str, there))
 
 
 def _applied(edit: Edit, earlier: Text | None, lab: Lab, what: str) -> Text:

@@ -47,7 +47,7 @@ class Purse:
             if nanos > left:
                 raise OutOfMoneyError(
                     f"asking {model} may cost ${nanos / NANO:.4f}, and ${max(left, 0) / NANO:.4f} of "
-                    f"${self._cap / NANO:.2f} are left: raise --max-cost-usd"
+                    f"${self._cap / NANO:.4f} are left: raise --max-cost-usd"
                 )
             self._count += 1
             self._open[self._count] = nanos

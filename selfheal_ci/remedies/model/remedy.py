@@ -12,6 +12,7 @@ from selfheal_ci.lab import Lab
 from selfheal_ci.ports import Observer
 from selfheal_ci.remedies.model.answers import Answer, Declined, Fix, Misfit, Nothing, flaw, proposed, read
 from selfheal_ci.remedies.model.conversation import MAX_OUTPUT, Conversation, Ending, Model, NoAnswerError, Reply
+from selfheal_ci.remedies.model.edits import Unredact
 from selfheal_ci.remedies.model.prompt import Prompts, Try
 from selfheal_ci.values import NOTHING, Candidate, Case, Finding, Shortfall, Verdict, Verified
 from selfheal_ci.words import one_line
@@ -41,7 +42,7 @@ class ModelRemedy:
     tell: Observer
     protected: str  # which paths no fix may touch, in words
     redact: Callable[[str], str]
-    unredact: Callable[[str], str]
+    unredact: Unredact
     never_send: tuple[str, ...] = ()
     max_attempts: int = 3
     mark: str = field(default_factory=lambda: secrets.token_hex(16))
@@ -94,7 +95,13 @@ class ModelRemedy:
 
     def _ask(self, number: int, conversation: Conversation, max_output: int) -> Reply:
         name = self.stronger if number >= ESCALATED else self.usual
-        reply = self.model.ask(conversation, model=name, max_output=max_output)
+        try:
+            reply = self.model.ask(conversation, model=name, max_output=max_output)
+        except NoAnswerError as silence:
+            if silence.cost.calls:  # it was sent, and may have been billed
+                said = f"({silence.shortfall.message})"
+                self.tell(Asked(number, name, silence.cost, conversation.record, said))
+            raise
         self.tell(Asked(number, name, reply.cost, conversation.record, reply.record))
         return reply
 

@@ -8,7 +8,7 @@ import pytest
 from selfheal_ci.deliver import artifact, body
 from selfheal_ci.deliver.artifact import Artifact
 from selfheal_ci.redact import Redactor
-from selfheal_ci.values import Candidate, Evidence, Healing, Status, Verified
+from selfheal_ci.values import Candidate, Cost, Evidence, Healing, Kind, Status, Verified
 from tests.healings import FAILURE, FIX, HEALED_TREE, PATCH, TEST, VERIFIED, a_healing, a_key, assert_golden
 
 
@@ -27,7 +27,11 @@ def test_reports(status: Status) -> None:
 
 
 def test_reports_what_was_healed_in_part() -> None:
-    healing = replace(a_healing(Status.NOT_HEALED), changes=FIX)
+    healed, other = Evidence(3, (TEST,), repeats=3), replace(FAILURE, id="tests/test_cart.py::test_count")
+    found = a_healing(Status.NOT_HEALED)
+    assert found.finding
+    finding = replace(found.finding, kinds={TEST: Kind.REGRESSION, other.id: Kind.NEW_FAILURE})
+    healing = replace(found, changes=FIX, failures=(FAILURE, other), evidence=healed, finding=finding)
 
     assert_golden("report_partial.md", body.report(healing, patch=PATCH, key=a_key(healing), engine="local"))
 
@@ -97,9 +101,20 @@ def test_titles_fixes_by_template(tmp_path: Path, ids: tuple[str, ...], title: s
 def test_writes_the_commit_message(tmp_path: Path) -> None:
     other = replace(FAILURE, id="other", fingerprint="1:not-healed")
     healing = a_healing(Status.HEALED)
+    assert healing.finding
+    finding = replace(healing.finding, kinds={TEST: Kind.REGRESSION, "other": Kind.BASELINE})
     evidence = Evidence(3, (TEST,), (), (), 3)
     attempts = (replace(VERIFIED, verdict=Verified(evidence)),)
 
-    message = body.commit_message(told(tmp_path, replace(healing, failures=(FAILURE, other), attempts=attempts)))
+    message = body.commit_message(
+        told(tmp_path, replace(healing, failures=(FAILURE, other), finding=finding, attempts=attempts))
+    )
 
     assert_golden("commit_message.txt", message)
+
+
+def test_says_that_a_cost_is_the_most_it_can_be() -> None:
+    kept = replace(VERIFIED, candidate=replace(VERIFIED.candidate, cost=Cost(1, usd=0.105)))
+    healing = replace(a_healing(Status.HEALED), attempts=(kept,), cost=Cost(2, 10, 10, 0, 0.106))
+
+    assert "at most $0.106." in body.report(healing, patch=PATCH)

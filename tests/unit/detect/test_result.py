@@ -64,9 +64,9 @@ def test_a_file_that_fails_as_a_whole_is_not_passed() -> None:
     [
         (0, Reports(), True, "no test was reported"),
         (0, Reports((SKIPPED,)), True, "every test was skipped"),
-        (0, Reports((PASSED,), "a.xml: not XML: x"), True, "a report cannot be read (a.xml: not XML: x)"),
+        (0, Reports((PASSED,), "a.xml: not XML: x"), True, "the report a.xml cannot be read: not XML: x"),
         (1, Reports(), True, "exit code 1"),
-        (1, Reports((), "a.xml: not XML: x"), True, "exit code 1"),
+        (1, Reports((), "a.xml: not XML: x"), True, "exit code 1; the report a.xml cannot be read: not XML: x"),
         (3, Reports((PASSED,)), True, "exit code 3 though no test failed"),
         (139, Reports(), False, "exit code 139 (SIGSEGV)"),
         (255, Reports(), False, "exit code 255"),
@@ -80,6 +80,56 @@ def test_without_a_failing_case_the_step_fails_as_a_whole(
 
 def test_the_tool_may_know_better_words() -> None:
     assert message(result(a_run(5), STEP, Reports(), why="no test was collected")) == "no test was collected"
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "output", "said"),
+    [
+        (127, "sh: 1: pytest: not found\n", "exit code 127: `pytest` was not found"),
+        (127, "/bin/sh: 1: .venv/bin/pytest: not found\n", "exit code 127: `.venv/bin/pytest` was not found"),
+        (127, "bash: line 3: frob: command not found\n", "exit code 127: `frob` was not found"),
+        (127, "./run.sh: line 3: frob: command not found\n", "exit code 127: `frob` was not found"),
+        (127, "env: \u2018frob\u2019: No such file or directory\n", "exit code 127: `frob` was not found"),
+        (
+            127,
+            "timeout: failed to run command \u2018frob\u2019: No such file or directory\n",
+            "exit code 127: `frob` was not found",
+        ),
+        (127, "", "exit code 127: a command was not found"),
+        (126, "sh: 1: ./run.sh: Permission denied\n", "exit code 126: `./run.sh` may not be run"),
+        (1, "sh: 1: frob: not found\n", "exit code 1: sh: 1: frob: not found"),
+    ],
+)
+def test_names_a_command_that_is_not_there(exit_code: int, output: str, said: str) -> None:
+    assert message(result(a_run(exit_code, output=output), STEP, Reports())) == said
+
+
+EXPECTED = "474 \n475 ```pycon\n476 >>> f()\nExpected:\n    3\nGot:\n    4\n\n/w/README.md:476: DocTestFailure"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (EXPECTED, "Expected 3, got 4"),
+        (EXPECTED.replace("    4\n", "    4\n    <BLANKLINE>\n    5\n"), "Expected 3, got 4 <BLANKLINE> 5"),
+        ("1 >>> f()\nExpected nothing\nGot:\n    4\n\n/w/a.py:1: DocTestFailure", "Expected nothing, got 4"),
+        ("1 >>> f()\nExpected:\n    3\nGot nothing\n\n/w/a.py:1: DocTestFailure", "Expected 3, got nothing"),
+        (
+            "1 >>> f()\nDifferences (ndiff with -expected +actual):\n    - 3\n    + 4\n\n/w/a.py:1: DocTestFailure",
+            "Expected 3, got 4",
+        ),
+        (
+            "1 >>> f()\nUNEXPECTED EXCEPTION: KeyError('x')\nTraceback (most recent call last):\n  File \"a\", line 1\n"
+            "KeyError: 'x'\n/w/a.py:1: UnexpectedException",
+            "KeyError: 'x'",
+        ),
+    ],
+)
+def test_a_doctest_is_told_by_what_it_expected(text: str, told: str) -> None:
+    red = result(a_run(1), STEP, Reports((ReportCase("a", Outcome.FAILED, message=text, text=text),)))
+
+    assert isinstance(red, Red)
+    assert red.failures[0].message == told
 
 
 @pytest.mark.parametrize(

@@ -55,3 +55,9 @@ def test_tests_are_no_suspects_and_named_files_come_first() -> None:
     failure = a_failure()  # names a.py
 
     assert suspects([TEST, OTHER, FOURTH, SECOND], [failure]) == (FOURTH, SECOND, OTHER)
+
+
+def test_prose_comes_last_however_small_it_is() -> None:
+    prose = Hunk("CHANGELOG.md", 0, (), (b"news\n",))
+
+    assert suspects([prose, OTHER], [a_failure()]) == (OTHER, prose)

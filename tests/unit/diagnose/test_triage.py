@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
@@ -107,6 +108,34 @@ def test_passing_alone_and_failing_in_the_whole_step_depends_on_the_order() -> N
     found = triage(red, place.source, place.lab, history)
 
     assert found.finding.kind is Kind.ORDER_DEPENDENT
+
+
+def test_passing_alone_and_failing_once_with_the_others_is_flaky() -> None:
+    answers = iter(["red", *[None] * 4, "red", None])
+
+    found = decided({"t::a": lambda _: next(answers, None)})
+
+    assert found.finding.kind is Kind.FLAKY
+
+
+def test_stepping_back_reaches_the_first_commit_of_a_short_history() -> None:
+    revisions = {"green": HERE, "green~1": HERE, "green~2": HERE, "green~3": GREEN}
+
+    found = decided({"t::a": fails_when(b"wrong\n")}, base=guess(), revisions=revisions)
+
+    assert found.green is not None
+    assert found.green.revision == "green~3"
+
+
+def test_a_command_that_is_not_there_is_not_run_ten_times() -> None:
+    place = a_place(HERE, {"t::a": lambda _: "red"})
+    red = place.lab.run_step()
+    assert isinstance(red, Red)
+    red = replace(red, run=replace(red.run, exit_code=127))
+
+    found = triage(red, place.source, place.lab, MemoryHistory({}, place.files))
+
+    assert found.finding.reproduced == 3
 
 
 def test_a_folder_without_history_has_new_failures() -> None:

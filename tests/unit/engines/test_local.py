@@ -3,26 +3,42 @@
 from __future__ import annotations
 
 import os
+import platform
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from selfheal_ci.engines.local import LocalEngine, LocalSandbox
-from selfheal_ci.values import Command, Limits, Recipe, Stop
+from selfheal_ci.errors import EngineError
+from selfheal_ci.values import REPORTS, SUPPORT, Changes, Command, Content, Limits, Recipe, Stop
 from tests.builders_tree import a_tree, exporter
 
 LIMITS = Limits(memory=200 << 20, processes=60, disk=20 << 20, output=1 << 20)
+
+
+FILES = {"a": b"x"}
+
+
+def an_engine(work: Path) -> LocalEngine:
+    return LocalEngine(exporter(FILES), work, LIMITS, os.environ, 2)
+
+
+@pytest.fixture
+def work() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="selfheal-test-") as folder:
+        yield Path(folder)
 
 
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[LocalSandbox]:
     with tempfile.TemporaryDirectory(prefix="selfheal-test-") as folder:
         work = Path(folder)
-        engine = LocalEngine(exporter({"a": b"x"}), work, LIMITS, os.environ, 2)
-        with engine.prepare(a_tree(work / "checkout", {"a": b"x"}), Recipe()) as prepared:
+        with an_engine(work).prepare(a_tree(work / "checkout", FILES), Recipe()) as prepared:
             yield prepared
 
 
@@ -57,3 +73,88 @@ def test_what_stays_within_its_limits_exits(sandbox: LocalSandbox) -> None:
     run = sandbox.run(Command("dd if=/dev/zero of=a bs=1M count=5 2>/dev/null; sleep 0.5; exit 3", 20.0))
 
     assert (run.stop, run.exit_code) == (Stop.EXITED, 3)
+
+
+# the kernel's keyrings ------------------------------------------------------------------------------------------------
+
+KEYCTL = {"x86_64": 250, "aarch64": 219}
+KEYS = f"""python3 -c '
+import ctypes
+kernel = ctypes.CDLL(None, use_errno=True)
+print(kernel.syscall({KEYCTL.get(platform.machine())}, 0, -3, 1), ctypes.get_errno())
+'; ls /proc/self/fd | tr "\\n" " " """
+
+
+def test_a_step_and_setup_have_no_keyring_and_no_file_of_ours(sandbox: LocalSandbox, work: Path) -> None:
+    assert sandbox.run(Command(KEYS, 20.0)).output.text == "-1 1\n0 1 2 3 "
+
+    with an_engine(work).prepare(a_tree(work / "checkout", FILES), Recipe(setup=(f"({KEYS}) > ~/said",))) as prepared:
+        assert prepared.run(Command("cat ~/said", 20.0)).output.text == "-1 1\n0 1 2 3 "
+
+
+# where the tree lies --------------------------------------------------------------------------------------------------
+
+
+def test_a_checkout_below_the_home_of_the_sandbox_is_seen(work: Path) -> None:
+    command = Command(f"pwd; cat a b {SUPPORT}/s; echo 1 > a; echo r > {REPORTS}/r; touch ~/x", 20.0, support={"s": b"s"})
+    tree = a_tree(Path("/home/selfheal/project"), FILES)
+
+    with an_engine(work).prepare(tree, Recipe(setup=("echo b > b",))) as prepared:
+        run = prepared.run(command, Changes({"a": Content(b"new")}))
+
+    assert run.output.text == "/home/selfheal/project\nnewb\ns"
+    assert (run.changed, run.reports) == (Changes({"a": Content(b"1\n")}), {"r": b"r\n"})
+
+
+def test_a_checkout_that_hides_the_sandbox_is_refused_before_anything_starts(work: Path) -> None:
+    with pytest.raises(EngineError, match="cannot be run"), an_engine(work).prepare(a_tree(Path("/"), FILES), Recipe()):
+        pass
+
+    assert list(work.iterdir()) == []
+
+
+# what is left behind --------------------------------------------------------------------------------------------------
+
+STRANGE = """python3 -c '
+import os
+os.close(os.open(b"x\\n1 hdrcharset=\\xff\\xff\\n", os.O_CREAT | os.O_WRONLY))'; exit 3"""
+MANY = """python3 -c '
+import os
+for number in range(5000): os.close(os.open(str(number), os.O_CREAT | os.O_WRONLY))'; exit 3"""
+
+
+@pytest.mark.parametrize("shell", [STRANGE, MANY], ids=["a name", "a number"])
+def test_what_cannot_be_listed_is_an_exit_code_all_the_same(
+    sandbox: LocalSandbox, shell: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("selfheal_ci.engines.readback.MEMBERS", 500)
+
+    run = sandbox.run(Command(shell, 20.0))
+
+    assert (run.stop, run.exit_code, run.changed) == (Stop.EXITED, 3, Changes({})), run.output.text
+
+
+# stopping it ----------------------------------------------------------------------------------------------------------
+
+
+def test_what_runs_in_other_threads_ends_with_the_sandbox(work: Path) -> None:
+    ended: list[Exception] = []
+
+    def wait_in(sandbox: LocalSandbox) -> None:
+        try:
+            sandbox.run(Command("sleep 50", 60.0))
+        except EngineError as broken:
+            ended.append(broken)
+
+    began = time.monotonic()
+    with suppress(KeyboardInterrupt), an_engine(work).prepare(a_tree(work / "checkout", FILES), Recipe()) as prepared:
+        thread = threading.Thread(target=wait_in, args=(prepared,))
+        thread.start()
+        time.sleep(1)
+        raise KeyboardInterrupt
+    thread.join(10)
+
+    assert (len(ended), time.monotonic() - began < 20) == (1, True)
+    with pytest.raises(EngineError, match="was stopped"):
+        prepared.live.start(["true"]).__enter__()
+    assert [path.name for path in work.iterdir()] == []

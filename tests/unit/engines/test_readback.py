@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import io
 import tarfile
+import time
+import tracemalloc
+from collections.abc import Iterator
 
 import pytest
 
@@ -90,3 +93,54 @@ def test_a_cut_archive_is_an_error() -> None:
 
     with pytest.raises(tarfile.ReadError):
         read_leftovers(io.BytesIO(whole[:2500]), known=KNOWN, globs=())
+
+
+def test_a_name_that_cannot_be_read_leaves_the_exit_code_and_the_reports() -> None:
+    files = [("status", STATUS), ("reports/r.xml", b"<a/>"), ("tree/a.py", b"new"), ("tree/x\n1 hdrcharset=é\n", b"")]
+    archive = packed(*((member(name), data) for name, data in files)).getvalue().replace("é".encode(), b"\xff\xff")
+
+    found = read_leftovers(io.BytesIO(archive), known=KNOWN, globs=())
+
+    assert found == Leftovers(3, {"r.xml": b"<a/>"}, Changes({}))
+
+
+class Endless(io.RawIOBase):
+    """An archive of more files than anyone has memory for."""
+
+    def __init__(self, first: bytes) -> None:
+        self.blocks = self.made(first)
+        self.asked = 0
+
+    def made(self, first: bytes) -> Iterator[bytes]:
+        yield from (first[at : at + 512] for at in range(0, len(first), 512))
+        for number in range(50_000):
+            yield member(f"tree/{number}").tobuf()
+
+    def read(self, size: int = -1) -> bytes:
+        self.asked += size // 512
+        return b"".join(next(self.blocks, b"") for _ in range(size // 512))
+
+
+def test_of_too_many_files_none_is_told_and_few_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("selfheal_ci.engines.readback.MEMBERS", 5000)
+    first = packed((member("status"), STATUS), (member("reports/r.xml"), b"<a/>")).getvalue().rstrip(b"\0")
+    archive = Endless(first + bytes(-len(first) % 512))
+    tracemalloc.start()
+
+    found = read_leftovers(archive, known=KNOWN, globs=())  # type: ignore[arg-type]
+
+    assert found == Leftovers(3, {"r.xml": b"<a/>"}, Changes({}))
+    assert archive.asked < 6000
+    assert tracemalloc.get_traced_memory()[1] < 4 << 20
+    tracemalloc.stop()
+
+
+def test_many_deleted_files_take_no_time() -> None:
+    known = [f"d{number}/x" for number in range(15_000)]
+    gone = [(member(f"tree/d{number}", tarfile.CHRTYPE), b"") for number in range(15_000)]
+    began = time.monotonic()
+
+    found = read_leftovers(packed((member("status"), STATUS), *gone), known=known, globs=())
+
+    assert found.changed == Changes(dict.fromkeys(known))
+    assert time.monotonic() - began < 10

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from selfheal_ci.gate.policy import Policy
@@ -16,7 +18,9 @@ def violations(path: str, content: Content | None, *, remedy: str = "model", pol
     return (policy or Policy()).violations(tree, Changes({path: content}), remedy=remedy, read=files.read)
 
 
-@pytest.mark.parametrize("path", ["shop/cart.py", "README.md", "shop/new.py", "docs/guide.md", "src/shop/a.js"])
+@pytest.mark.parametrize(
+    "path", ["shop/cart.py", "README.md", "shop/new.py", "docs/guide.md", "src/shop/a.js", "shop/testing/cart.py"]
+)
 def test_allows_source_and_text(path: str) -> None:
     assert violations(path, Content(b"one\n")) == []
 
@@ -28,13 +32,74 @@ def test_allows_source_and_text(path: str) -> None:
         "web/app.spec.ts", "web/__tests__/a.js", "web/__snapshots__/a.snap",
         ".github/workflows/ci.yml", ".GitHub/workflows/ci.yml", ".gitlab-ci.yml", "Jenkinsfile", "action.yml", "sub/action.yml",
         "pyproject.toml", "a/PyProject.toml", "setup.py", "requirements-dev.txt", "Makefile", "package.json", "Dockerfile",
+        "helper-1.0.dist-info/entry_points.txt", "src/a.egg-info/entry_points.txt", "pytest.toml", "tox.toml", "uv.toml",
+        "poetry.toml", "sitecustomize/__init__.py", "usercustomize/a.py", "requirements/dev.txt", "environment.yaml",
+        "cmake/a.cmake", "gradlew", "gradlew.bat", "Rakefile", "BUILD.bazel", "WORKSPACE.bazel", "vite.config.mts",
+        "vite.config.cts", "jest.setup.ts", "app/cart_spec.rb", "CartTest.java", "CartTests.java", "cypress/a.js",
+        "app/__mocks__/fs.js", "fixtures/expected.json", "golden/a", "cassettes/a.yml", "e2e/a.ts", "unit_tests/helpers.py",
+        "unit-tests/a.py", "tests-unit/a.py", "test_data/a.json", "test-data/a.json", "expected/a.txt", "testing/a.py",
         "Cargo.lock", "uv.lock", "package-lock.json", "go.sum",
         "pytest.ini", "tox.ini", "noxfile.py", "mypy.ini", "vite.config.ts",
         "AGENTS.md", "CLAUDE.md", "sitecustomize.py", "shop/usercustomize.py", "x.pth", ".env", ".selfheal.toml", "a/.hidden/b.py",
     ],
 )  # fmt: skip
 def test_refuses_what_judges_or_steers(path: str) -> None:
-    assert violations(path, Content(b"x = 1\n"))
+    assert any("no fix may touch it" in words for words in violations(path, Content(b"x = 1\n")))
+
+
+@pytest.mark.parametrize("path", ["random.py", "src/json.py", "packaging/__init__.py", "packaging/version.py", "helper.py",
+                                  "src/helper/__init__.py", "fast.cpython-311-x86_64-linux-gnu.so", "link.py"])  # fmt: skip
+def test_refuses_a_new_top_level_module(path: str) -> None:
+    assert "could stand in for an installed one" in violations(path, Content(b""))[0]
+
+
+@pytest.mark.parametrize(
+    ("tree", "path"),
+    [
+        (["backend/pyproject.toml", "backend/app/a.py"], "backend/packaging/__init__.py"),
+        (["backend/setup.py", "backend/src/app/a.py"], "backend/src/rich/__init__.py"),
+        (["flat/test_cart.py", "flat/cart.py"], "flat/rich.py"),
+        (["packaging/build.py"], "packaging/__init__.py"),
+        (["src/__init__.py", "src/cart.py"], "src/json.py"),
+    ],
+)
+def test_refuses_it_wherever_python_looks(tree: list[str], path: str) -> None:
+    assert "could stand in for an installed one" in new(tree, path)[0]
+
+
+@pytest.mark.parametrize(
+    ("tree", "path"),
+    [
+        (["shop/__init__.py"], "shop/json.py"),
+        (["shop/__init__.py", "shop/test_cart.py"], "shop/types.py"),
+        (["shop/cart.py"], "shop/__init__.py"),
+        (["shop/cart.py"], "shop/deep/er/__init__.py"),
+        (["src/shop/__init__.py"], "src/shop/deep/__init__.py"),
+        (["src/__init__.py", "src/cart.py"], "src/basket.py"),
+        (["shop.py"], "shop/__init__.py"),
+        (["shop/__init__.py"], "README.md"),
+        (["shop/__init__.py"], "docs/guide.md"),
+        (["shop/__init__.py"], "web/a.js"),
+    ],
+)
+def test_allows_new_files_where_the_tree_has_the_name(tree: list[str], path: str) -> None:
+    assert new(tree, path) == []
+
+
+def new(tree: list[str], path: str) -> list[str]:
+    files = MemoryFiles()
+    there = files.tree(dict.fromkeys(tree, b""))
+    return Policy().violations(there, Changes({path: Content(b"")}), remedy="model", read=files.read)
+
+
+@pytest.mark.parametrize("path", ["venv/lib/pytest.py", "node_modules/chai/index.js", "venv"])
+def test_refuses_what_belongs_to_the_environment(path: str) -> None:
+    files = MemoryFiles()
+    tree = replace(files.tree(PROJECT), environment=("node_modules", "venv"))
+
+    broken = Policy().violations(tree, Changes({path: Content(b"")}), remedy="model", read=files.read)
+
+    assert f"{path}: this is part of the environment, which is no part of the project" in broken
 
 
 @pytest.mark.parametrize(

@@ -115,12 +115,16 @@ def test_refuses_an_edited_test_and_says_whether_it_works() -> None:
 
 def test_refuses_a_patch_that_would_bring_in_a_secret() -> None:
     place = a_place(PROJECT, CHECKS)
-    candidate = Candidate("model", Changes({"a.py": Content(b"hunter2\n")}), "why")
+    case = a_case(place)
     gate = Gate(Policy(), introduces=lambda before, after: b"hunter2" in after and b"hunter2" not in before)
+    before = len(place.sandbox.seen)
 
-    verdict = gate.judge(candidate, a_case(place), place.lab)
+    for files in ({"a.py": b"hunter2\n"}, {"hunter2.py": b"x = 1\n"}):
+        changes = Changes({path: Content(data) for path, data in files.items()})
+        verdict = gate.judge(Candidate("model", changes, "why"), case, place.lab)
+        assert verdict == Refused(f"{next(iter(files))}: it would bring in a secret of this machine", works=False)
 
-    assert verdict == Refused("a.py: it would bring in a secret of this machine", works=False)
+    assert len(place.sandbox.seen) == before, "code with a secret in it was run"
 
 
 def test_a_patch_is_refused_whole() -> None:

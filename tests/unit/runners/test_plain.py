@@ -43,6 +43,13 @@ def test_a_step_that_names_reports_and_writes_none_is_not_green(project: Project
     assert isinstance(project.run("true", reports=("out/*.xml",)), Green)
 
 
+def test_says_that_a_report_cannot_be_read(project: Project) -> None:
+    result = project.run("echo oops >r.xml; exit 1", reports=("*.xml",))
+
+    assert isinstance(result, Red)
+    assert result.failures[0].message.startswith("exit code 1; the report r.xml cannot be read: not XML: ")
+
+
 def test_runs_the_whole_step_whatever_is_asked_for(project: Project) -> None:
     step = Step("tests", "make test")
 

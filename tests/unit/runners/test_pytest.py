@@ -327,7 +327,8 @@ def test_says_so_when_the_plugin_cannot_be_loaded(shop: Project) -> None:
             "",
             "pytest had an internal",
         ),
-        ({}, "--no-such-option", "pytest could not start"),
+        ({}, "--no-such-option", "pytest: usage error: unrecognized arguments: --no-such-option"),
+        ({}, "tests/nowhere.py", "pytest: usage error: file or directory not found: tests/nowhere.py"),
         ({"conftest.py": "import nothing_like_that\n"}, "", "pytest could not start: ModuleNotFoundError: No module named"),
         ({"conftest.py": "def pytest_runtest_call():\n    raise KeyboardInterrupt\n"}, "", "pytest was interrupted"),
         ({}, "-k nothing", "no test was collected"),
@@ -344,6 +345,21 @@ def test_names_what_happened_when_no_test_tells(project: Project, files: dict[st
 
     assert failure.id == STEP
     assert failure.message.startswith(message), failure.message
+
+
+def test_a_pytest_that_is_not_there_is_named(shop: Project) -> None:
+    assert only(shop.run(".nowhere/bin/pytest -q")).message == "exit code 127: `.nowhere/bin/pytest` was not found"
+
+
+def test_a_doctest_is_told_by_what_it_expected(project: Project) -> None:
+    project.write("README.md", "# Usage\n\n```pycon\n>>> 1 + 1\n3\n\n```\n\n```pycon\n>>> {}['x']\n1\n\n```\n")
+    project.write("a.py", 'def f():\n    """\n    >>> f()\n    1\n    """\n    raise KeyError("x")\n')
+
+    told = red(project.run(f"{PYTEST} --doctest-glob='*.md' --doctest-modules")).failures
+
+    readme, module = sorted(told, key=lambda failure: failure.id)
+    assert (readme.message, readme.type, readme.path) == ("Expected 3, got 2", "DocTestFailure", "README.md")
+    assert module.message == "KeyError: 'x'"
 
 
 def test_skipped_and_expected_to_fail_is_neither_passed_nor_failed(project: Project) -> None:

@@ -378,6 +378,37 @@ def test_the_head_is_green_when_only_the_working_tree_is_changed(tmp_path: Path,
     assert opened(project).guess(opened(project).failing()) == Base(git(project, "rev-parse", "HEAD"), Attested.GUESS)
 
 
+def test_what_a_run_left_behind_does_not_make_the_head_green(tmp_path: Path, opened: Open) -> None:
+    project = a_repository(tmp_path / "project", {"a": "1"}, {"a": "2"})
+    put(project, {".coverage": "left"})
+
+    assert opened(project).failing().dirty
+    assert guess_of(opened, project) == git(project, "rev-parse", "HEAD~1")
+
+
+def test_the_only_commit_is_green_when_a_new_file_is_all_that_is_changed(tmp_path: Path, opened: Open) -> None:
+    project = a_repository(tmp_path / "project", {"a": "1"})
+    put(project, {"new": "1"})
+
+    assert guess_of(opened, project) == git(project, "rev-parse", "HEAD")
+
+
+def test_a_deleted_file_is_a_change_of_the_working_tree(tmp_path: Path, opened: Open) -> None:
+    project = a_repository(tmp_path / "project", {"a": "1", "b": "1"}, {"a": "2"})
+    put(project, {"b": None})
+
+    assert guess_of(opened, project) == git(project, "rev-parse", "HEAD")
+
+
+def test_what_makes_the_tree_dirty_has_names(tmp_path: Path, opened: Open) -> None:
+    project = a_repository(tmp_path / "project", {"a": "1", "b": "1", "c": "1"})
+    put(project, {"b": None, "a": "2", ".coverage": ""})
+
+    assert opened(project).uncommitted() == [".coverage", "a", "b"]
+    put(project, {"b": "1", "a": "1", ".coverage": None})
+    assert opened(project).uncommitted() == []
+
+
 def test_the_commit_before_is_green_on_the_default_branch(tmp_path: Path, opened: Open) -> None:
     project = a_repository(tmp_path / "project", {"a": "1"}, {"a": "2"}, remote=tmp_path / "remote.git")
 
@@ -406,6 +437,53 @@ def test_where_the_branch_began_is_green(tmp_path: Path, opened: Open, default: 
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Hostile checkouts
+
+
+@pytest.mark.parametrize("name", ["shallow", "packed-refs", "config", "HEAD", "info/exclude", "commondir", "refs/heads/x"])
+def test_no_link_in_git_is_followed(tmp_path: Path, opened: Open, name: str) -> None:
+    project = a_repository(tmp_path / "project", {"a": "1"})
+    id_ = git(project, "rev-parse", "HEAD")
+    lines = f'{id_} refs/heads/planted\nPLANTED\n{id_}\n[remote "origin"]\n\turl = PLANTED\n'
+    put(tmp_path, {"private": id_ if name.startswith("refs") else "../PLANTED" if name == "commondir" else lines})
+    (project / ".git" / name).unlink(missing_ok=True)
+    (project / ".git" / name).symlink_to(tmp_path / "private")
+
+    store = opened(project)
+
+    assert "PLANTED" not in f"{store.checkout}{store.failing()}"
+    assert "planted" not in f"{store.checkout.refs}"
+    assert "refs/heads/x" not in store.checkout.refs
+    assert store.checkout.objects
+
+
+def test_no_linked_folder_in_git_is_followed(tmp_path: Path, opened: Open) -> None:
+    project = a_repository(tmp_path / "project", {"a": "1"})
+    put(tmp_path, {"private/exclude": "PLANTED"})
+    shutil.rmtree(project / ".git/info", ignore_errors=True)
+    (project / ".git/info").symlink_to(tmp_path / "private")
+
+    assert b"PLANTED" not in opened(project).checkout.excludes
+
+
+def test_only_ids_are_taken_from_the_list_of_shallow_commits(tmp_path: Path, opened: Open) -> None:
+    project = a_repository(tmp_path / "project", {"a": "1"}, {"a": "2"})
+    id_ = git(project, "rev-parse", "HEAD")
+    put(project, {".git/shallow": f"PLANTED\n{id_}\n{id_} PLANTED\n\n"})
+
+    store = opened(project)
+
+    assert store.checkout.shallow == f"{id_}\n".encode()
+    assert store.failing().commit == id_
+
+
+@pytest.mark.parametrize("head", ["ref: refs/heads/a\\b PLANTED", "ref: PLANTED", "PLANTED"])
+def test_a_head_that_names_no_branch_is_none(tmp_path: Path, opened: Open, head: str) -> None:
+    project = a_repository(tmp_path / "project", {"a": "1"})
+    put(project, {".git/HEAD": head, ".git/refs/remotes/origin/HEAD": head})
+
+    checkout = opened(project).checkout
+
+    assert (checkout.branch, checkout.commit, checkout.default_branch) == (None, None, None)
 
 
 def test_nothing_that_the_checkout_configures_runs(tmp_path: Path, opened: Open) -> None:

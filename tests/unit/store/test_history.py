@@ -127,6 +127,30 @@ def test_commits_are_told_oldest_first_with_what_they_touched(tmp_path: Path, pr
     assert whole[-1].id == merge
 
 
+def test_what_comes_before_what(tmp_path: Path, project: Path) -> None:
+    second = commit(project, {"edited": ""})
+    git(project, "switch", "--quiet", "--create", "side", "HEAD~1")
+    side = commit(project, {"side": ""})
+
+    with open_store(project, tmp_path / "again") as store:
+        assert store.is_ancestor("HEAD~1", second)
+        assert store.is_ancestor(second, second)
+        assert not store.is_ancestor(side, second)
+        with pytest.raises(UsageError, match="there is no revision"):
+            store.is_ancestor("f" * 40, second)
+
+
+def test_the_default_branch_is_what_was_fetched_of_it(tmp_path: Path, project: Path) -> None:
+    first = git(project, "rev-parse", "HEAD")
+    commit(project, {"edited": ""})
+    with open_store(project, tmp_path / "local") as store:
+        assert store.default_commit() is None
+    git(project, "update-ref", "refs/remotes/origin/master", first)
+    with open_store(project, tmp_path / "again") as store:
+        assert store.default_commit() == first
+        assert store.default_commit("trunk") is None
+
+
 @pytest.mark.usefixtures("changed")
 def test_hunks_tell_the_places_and_the_lines(store: Store) -> None:
     hunks = store.hunks(store.tree("HEAD"), store.failing().tree)

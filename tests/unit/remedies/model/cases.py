@@ -83,6 +83,15 @@ def a_case(place: Place, *failures: Failure, **more: object) -> Case:
     return replace(usual, **more)  # type: ignore[arg-type]
 
 
-def masking(secret: str, placeholder: str) -> tuple[Callable[[str], str], Callable[[str], str]]:
+def masking(secret: str, placeholder: str) -> tuple[Callable[[str], str], Callable[[str, str], str]]:
     """A redactor of one secret, and its way back."""
-    return lambda text: text.replace(secret, placeholder), lambda text: text.replace(placeholder, secret)
+
+    def unmask(text: str, there: str) -> str:
+        return text.replace(placeholder, secret) if secret in there else text
+
+    return lambda text: text.replace(secret, placeholder), unmask
+
+
+def as_it_is(text: str, there: str) -> str:
+    """The way back of a redactor that hides nothing."""
+    return text

@@ -162,6 +162,15 @@ def test_never_retries(answer: Answer, lack: Lack) -> None:
     assert model.purse.spent == 0
 
 
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [(401, "the key was refused: 401"), (403, "the key was refused: 403"), (404, "the model's service refuses: 404")],
+)
+def test_says_whether_it_is_the_key_that_was_refused(status: int, said: str) -> None:
+    with MessagesServer([fails(status)]) as server:
+        assert refused(a_model(server)).shortfall.message.startswith(said)
+
+
 @pytest.mark.parametrize("status", [408, 409, 429, 500, 502, 503, 504, 529])
 def test_retries(status: int) -> None:
     waits = Waits()

@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from selfheal_ci.redact import Redactor
 from selfheal_ci.remedies.model.edits import EditFlaw, apply
 from selfheal_ci.remedies.model.proposal import Edit
 from selfheal_ci.values import Changes, Content
@@ -256,16 +257,33 @@ def test_shows_the_nearest_line_where_no_line_is_the_same() -> None:
     assert "   10\tdef second(b):" in flaw.nearest
 
 
-def test_placeholders_stand_for_what_they_hide() -> None:
-    lab = a_place({"a.py": b"KEY = 'hunter22'\nx = 1\n"}, {}).lab
+SECRETS = Redactor({"TOKEN": "s3cr3t-value", "OTHER": "another-value"})
 
-    changed = apply(
-        [edit("KEY = '<secret:K:1>'\nx = 1", "KEY = '<secret:K:1>'\nx = 2")],
-        lab,
-        lambda text: text.replace("<secret:K:1>", "hunter22"),
-    )
 
-    assert changed == Changes({"a.py": Content(b"KEY = 'hunter22'\nx = 2\n")})
+@pytest.mark.parametrize(
+    ("path", "old", "new", "result"),
+    [
+        ("a.py", "a = '<secret:TOKEN:1>'", "b = '<secret:TOKEN:1>'", b"b = 's3cr3t-value'\n"),
+        ("a.py", "a = ", "a = '<secret:OTHER:1>' + ", b"a = '<secret:OTHER:1>' + 's3cr3t-value'\n"),
+        ("b.py", "b = 1", "b = '<secret:TOKEN:1>'", b"b = '<secret:TOKEN:1>'\n"),
+        ("c.py", "", "c = '<secret:TOKEN:1>'\n", b"c = '<secret:TOKEN:1>'\n"),
+        ("<secret:TOKEN:1>.py", "", "d = 1\n", b"d = 1\n"),
+    ],
+)
+def test_a_placeholder_stands_for_what_it_hides_where_the_file_has_that(
+    path: str, old: str, new: str, result: bytes
+) -> None:
+    lab = a_place({"a.py": b"a = 's3cr3t-value'\n", "b.py": b"b = 1\n"}, {}).lab
+
+    assert apply([edit(old, new, path)], lab, SECRETS.restore) == Changes({path: Content(result)})
+
+
+def test_a_placeholder_in_the_name_of_a_file_that_is_there_is_understood() -> None:
+    lab = a_place({"s3cr3t-value.py": b"a = 1\n"}, {}).lab
+
+    changed = apply([edit("a = 1", "a = 2", "<secret:TOKEN:1>.py")], lab, SECRETS.restore)
+
+    assert changed == Changes({"s3cr3t-value.py": Content(b"a = 2\n")})
 
 
 @pytest.mark.parametrize(

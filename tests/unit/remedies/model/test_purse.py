@@ -31,9 +31,14 @@ def test_refuses_what_could_pass_the_cap() -> None:
         purse.reserve(SONNET, 0, 1_001)
 
     assert str(no.value) == (
-        "asking claude-sonnet-5-5 may cost $0.0100, and $0.0100 of $0.10 are left: raise --max-cost-usd"
+        "asking claude-sonnet-5-5 may cost $0.0100, and $0.0100 of $0.1000 are left: raise --max-cost-usd"
     )
     purse.reserve(SONNET, 0, 1_000)
+
+
+def test_tells_small_sums_with_as_many_digits() -> None:
+    with pytest.raises(OutOfMoneyError, match=r"and \$0\.0010 of \$0\.0010 are left"):
+        Purse(0.001, prices()).reserve(SONNET, 0, 1_000)
 
 
 def test_what_was_released_can_be_spent_and_what_was_kept_cannot() -> None:

@@ -9,6 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from selfheal_ci.events import Asked
+from selfheal_ci.redact import Redactor
 from selfheal_ci.remedies import Tries
 from selfheal_ci.remedies.model.client import AnthropicModel
 from selfheal_ci.remedies.model.conversation import Conversation, Ending, Model, NoAnswerError, Reply
@@ -28,7 +29,7 @@ from selfheal_ci.values import (
     Verdict,
 )
 from tests.messages_api import Answer, MessagesServer, a_fix, a_proposal, fails, message, says
-from tests.unit.remedies.model.cases import CART, HUNK, a_case, a_shop, masking
+from tests.unit.remedies.model.cases import CART, HUNK, a_case, a_shop, as_it_is, masking
 
 PATH = "shop/cart.py"
 GOOD = a_fix(PATH, "+ item.quantity", "* item.quantity")
@@ -60,7 +61,7 @@ def replied(proposal: object) -> Reply:
 
 
 def a_remedy(model: Model, tell: Callable[[object], None] = lambda _: None, **more) -> ModelRemedy:
-    usual: dict[str, Any] = {"protected": "tests", "redact": str, "unredact": str, "mark": "5e1f"}
+    usual: dict[str, Any] = {"protected": "tests", "redact": str, "unredact": as_it_is, "mark": "5e1f"}
     return ModelRemedy(model, "sonnet", "opus", tell, **(usual | more))
 
 
@@ -243,6 +244,29 @@ def test_a_secret_is_hidden_from_the_model_and_kept_in_the_file() -> None:
     assert changed(candidate) == CART.replace(HUNK.new[0], HUNK.old[0])
 
 
+def test_a_secret_that_the_file_does_not_have_is_not_put_into_it() -> None:
+    redactor = Redactor({"ANTHROPIC_API_KEY": "sk-ant-planted-key"})
+    obedient = a_fix(PATH, "+ item.quantity", "* item.quantity  # <secret:ANTHROPIC_API_KEY:1>")
+
+    (candidate,), _ = climb(FakeModel([replied(obedient)]), max_attempts=1, redact=redactor.text, unredact=redactor.restore)
+
+    told = changed(candidate)
+    assert told is not None
+    assert b"# <secret:ANTHROPIC_API_KEY:1>" in told
+    assert b"planted" not in told
+
+
+def test_a_call_without_an_answer_is_told_under_its_attempt() -> None:
+    heard: list[object] = []
+    place = a_shop()
+    model = FakeModel([replied(BAD), NoAnswerError(Lack.SERVICE, "reset", COST)])
+
+    list(candidates(Tries(a_remedy(model, heard.append).candidates(a_case(place), place.lab))))
+
+    asked = [event for event in heard if isinstance(event, Asked)]
+    assert [(event.attempt, event.cost, event.reply) for event in asked[1:]] == [(2, COST, "(reset)")]
+
+
 ANY_FAULT = [
     pytest.param([fails(401, "authentication_error")], Lack.REFUSED_KEY, id="401"),
     pytest.param([fails(402, "billing_error")], Lack.MONEY, id="402"),
@@ -261,7 +285,7 @@ def test_over_real_http_every_fault_ends_well_within_the_cap(answers: list[Answe
     with MessagesServer(answers) as server:
         purse = Purse(0.6, prices())
         model = AnthropicModel(SecretStr("sk-test"), purse, lambda: 60.0, base_url=server.url, sleep=lambda _: None)
-        remedy = ModelRemedy(model, "claude-sonnet-5-5", "claude-opus-5-5", lambda _: None, "tests", str, str)
+        remedy = ModelRemedy(model, "claude-sonnet-5-5", "claude-opus-5-5", lambda _: None, "tests", str, as_it_is)
         place = a_shop()
         tries = Tries(remedy.candidates(a_case(place), place.lab))
         found = list(candidates(tries))
