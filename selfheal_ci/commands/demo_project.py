@@ -69,8 +69,8 @@ def test_names():
 
 TOTAL_ON_RECEIPT = """
 
-def test_receipt_ends_with_the_total():
-    assert a_cart().receipt().endswith("total 21.00")
+def test_receipt_has_a_total():
+    assert a_cart().receipt().splitlines()[-1].startswith("total ")
 """
 
 CONFIGURATION = """# The pytest is selfheal's own: none of its plugins is needed here.

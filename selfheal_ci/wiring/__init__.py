@@ -144,6 +144,7 @@ def run_publish(
 
     place, saying = Path(folder), saying or Saying()
     with _workplace() as work, open_store(checkout(asked), work / "store", home=_home(environ)) as store:
+        complete(store, environ, read_token(environ))
         settings = read_configuration(store, asked, read_ci(environ)).settings
         builder = Builder(settings, environ, Redactor(known_secrets(environ)))
         wishes = publish.Wishes(settings.target, settings.branch_prefix)
