@@ -33,7 +33,7 @@ def test_imports_point_down(clone: Path) -> None:
 @pytest.mark.parametrize(
     ("file", "imported"),
     [
-        pytest.param("values.py", "selfheal_ci.cli", id="upwards"),
+        pytest.param("values/trees.py", "selfheal_ci.cli", id="upwards"),
         pytest.param("gate/__init__.py", "selfheal_ci.diagnose", id="one stage from another"),
         pytest.param("gate/__init__.py", "selfheal_ci.shell", id="the world, from a stage"),
         pytest.param("engines/__init__.py", "selfheal_ci.forges", id="one adapter from another"),

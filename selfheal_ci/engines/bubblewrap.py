@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from selfheal_ci.engines.host import HOME, SYSTEM, Host, resolved, system_mounts
+from selfheal_ci.engines.host import system_mounts
+from selfheal_ci.engines.toolchains import HOME, SYSTEM, Host, resolved
 from selfheal_ci.errors import EngineError
 from selfheal_ci.values import REPORTS, SUPPORT, Command, Limits
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from selfheal_ci import shell
-from selfheal_ci.engines import host
+from selfheal_ci.engines import host, toolchains
 from selfheal_ci.engines.bubblewrap import FROZEN, Frozen, View, check_root, nested
 from selfheal_ci.engines.layer import write_layer
 from selfheal_ci.engines.readback import Leftovers, read_leftovers
@@ -76,7 +76,7 @@ class LocalEngine:
             raise EngineError("there is no bubblewrap on this machine", hint="install bubblewrap, or use --engine dagger")
         if refused := seccomp_filter():
             (state / "seccomp").write_bytes(refused)
-        found = host.look(self.environ, tree=tree.root)
+        found = toolchains.look(self.environ, tree=tree.root)
         etc = {network: host.write_etc(state / f"etc-{network}", uid=uid, network=network) for network in (False, True)}
         frozen = Frozen(state, tree.root, uid, bubblewrap, found, etc)
         sandbox = LocalSandbox(frozen, tree, self.limits, self.concurrency, prepared=time.time())

@@ -73,7 +73,7 @@ class Parcel:
             began, ended = (float(word) for word in _read(folder / "times").split())
             with (folder / "left.tar").open("rb") as archive:
                 left = read_leftovers(archive, known=(), globs=command.reports)
-        except (OSError, ValueError, tarfile.ReadError) as cut:
+        except (OSError, ValueError, EOFError, tarfile.TarError) as cut:
             raise EngineError(
                 "the run in the Dagger engine ended without a word of how", hint="run again; is the engine's disk full?"
             ) from cut

@@ -332,11 +332,13 @@ def test_an_error_of_ours_inside_comes_out_as_it_is(tmp_path: Path, stub: Stub) 
 
 
 def test_ctrl_c_stops_what_runs_in_the_engine(tmp_path: Path, stub: Stub) -> None:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell in the background ignores it
     with an_engine(tmp_path, stub.environ).prepare(TREE, Recipe()) as sandbox:
         threading.Timer(2.0, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
 
         with pytest.raises(KeyboardInterrupt):
             sandbox.run(Command("sleep 50", timeout=60))
+        signal.signal(signal.SIGINT, before)
 
         deadline = time.monotonic() + 5
         while stub.running and time.monotonic() < deadline:

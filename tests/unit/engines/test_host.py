@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from selfheal_ci.engines.host import HOME, give_to, look, remove, write_etc
+from selfheal_ci.engines.host import give_to, remove, write_etc
+from selfheal_ci.engines.toolchains import HOME, look
 
 
 @pytest.fixture

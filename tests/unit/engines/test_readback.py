@@ -101,7 +101,7 @@ def test_a_name_that_cannot_be_read_leaves_the_exit_code_and_the_reports() -> No
 
     found = read_leftovers(io.BytesIO(archive), known=KNOWN, globs=())
 
-    assert found == Leftovers(3, {"r.xml": b"<a/>"}, Changes({}))
+    assert (found.exit_code, found.reports) == (3, {"r.xml": b"<a/>"})  # a newer Python reads the name as well
 
 
 class Endless(io.RawIOBase):
