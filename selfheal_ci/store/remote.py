@@ -148,9 +148,9 @@ def address(checkout: Checkout, remote: str, *, asked: bool = False) -> Address:
     found = Address(url, asked=asked and given)
     if not found.is_local:
         return found
-    if found.asked:
-        return found if found.folder.is_absolute() else replace(found, url=str(checkout.folder / url))
-    if _leads_inside(checkout, found.folder):
+    if not found.folder.is_absolute():
+        found = replace(found, url=str(checkout.folder / url))
+    if not found.asked and _leads_inside(checkout, found.folder):
         raise UsageError(
             f"the remote {one_line(remote)} is in the checkout itself, at {one_line(url)}: any test could have put it there",
             hint="name the address with --remote",
@@ -159,10 +159,10 @@ def address(checkout: Checkout, remote: str, *, asked: bool = False) -> Address:
 
 
 def _leads_inside(checkout: Checkout, folder: Path) -> bool:
-    """Whether a folder is relative to the checkout, or in it or in its repository, links followed."""
+    """Whether a folder is in the checkout or in its repository, links followed."""
     private = (checkout.folder, *(objects.parent for objects in checkout.objects[:1]))
     there = folder.resolve()
-    return not folder.is_absolute() or any(there.is_relative_to(place.resolve()) for place in private)
+    return any(there.is_relative_to(place.resolve()) for place in private)
 
 
 def branch_ref(branch: str) -> str:
