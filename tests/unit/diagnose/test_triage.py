@@ -111,7 +111,7 @@ def test_passing_alone_and_failing_in_the_whole_step_depends_on_the_order() -> N
 
 
 def test_passing_alone_and_failing_once_with_the_others_is_flaky() -> None:
-    answers = iter(["red", *[None] * 4, "red", None])
+    answers = iter(["red", *[None] * 6, "red", None])
 
     found = decided({"t::a": lambda _: next(answers, None)})
 
