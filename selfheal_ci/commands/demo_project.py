@@ -84,7 +84,10 @@ _WITH_NAMES = CART.replace(
 )
 _WITH_TOTAL = (
     _WITH_NAMES.replace('"""A shopping cart."""', '"""A shopping cart that prints receipts."""')
-    .replace("quantity=1):\n        self", "quantity=1):\n        name = name.strip()\n        self")
+    .replace(
+        "quantity=1):\n        self",
+        'quantity=1):\n        name = name.strip()\n        name = name or "something"\n        self',
+    )
     .replace("sum(item.price * item.quantity for", "sum(item.price + item.quantity for")  # the fault
     .replace('return "\\n".join(lines)', 'lines.append(f"total {self.total() / 100:.2f}")\n        return "\\n".join(lines)')
 )

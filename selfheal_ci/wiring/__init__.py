@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import sys
-import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -15,7 +13,6 @@ from selfheal_ci import config, cycle
 from selfheal_ci.ci import Ci, read_ci
 from selfheal_ci.config import Settings
 from selfheal_ci.deliver import artifact
-from selfheal_ci.engines.host import remove
 from selfheal_ci.errors import SelfhealError, UsageError
 from selfheal_ci.events import Finished, Warned
 from selfheal_ci.lab import Meter, difference, open_labs
@@ -31,6 +28,7 @@ from selfheal_ci.store import Store, open_store
 from selfheal_ci.values import NOTHING, Healing, Lack, Source, Status, Step
 from selfheal_ci.wiring.builder import Builder, read_token
 from selfheal_ci.wiring.reading import checkout, choose_steps, complete, find_source, read_configuration
+from selfheal_ci.wiring.workplace import workplace
 
 if TYPE_CHECKING:
     from selfheal_ci.engines.dagger_session import Given
@@ -85,7 +83,7 @@ def deliver_healing(
     ci, saying = read_ci(environ), saying or Saying()
     redactor = Redactor(known_secrets(environ))
     folder = Path(asked.get("output") or Settings.output)
-    with _workplace() as work, open_store(checkout(asked), work / "store", home=_home(environ)) as store:
+    with workplace() as work, open_store(checkout(asked), work / "store", home=_home(environ)) as store:
         artifact.prepare_folder(folder)
         tell, tell_the_end = _observers(folder, redactor, environ, ci, saying)
         try:
@@ -114,7 +112,7 @@ def deliver_healing(
 
 def run_shell(asked: Mapping[str, Any], patch: Path | None, *, environ: Mapping[str, str]) -> int:
     """`selfheal shell`: a person looks around in the prepared sandbox; the exit code of their shell."""
-    with _workplace() as work, open_store(checkout(asked), work / "store", home=_home(environ)) as store:
+    with workplace() as work, open_store(checkout(asked), work / "store", home=_home(environ)) as store:
         configuration = read_configuration(store, asked, read_ci(environ))
         settings = configuration.settings
         source = find_source(store, settings, None)
@@ -143,7 +141,7 @@ def run_publish(
     from selfheal_ci import publish
 
     place, saying = Path(folder), saying or Saying()
-    with _workplace() as work, open_store(checkout(asked), work / "store", home=_home(environ)) as store:
+    with workplace() as work, open_store(checkout(asked), work / "store", home=_home(environ)) as store:
         complete(store, environ, read_token(environ))
         settings = read_configuration(store, asked, read_ci(environ)).settings
         builder = Builder(settings, environ, Redactor(known_secrets(environ)))
@@ -203,20 +201,3 @@ def _observers(
 
 def _home(environ: Mapping[str, str]) -> Path | None:
     return Path(environ["HOME"]) if environ.get("HOME") else None
-
-
-@contextmanager
-def _workplace() -> Iterator[Path]:
-    """A private folder, gone afterwards whatever runs left in it."""
-    folder = Path(tempfile.mkdtemp(prefix="selfheal-", dir=_open_folder(Path(tempfile.gettempdir()))))
-    try:
-        yield folder
-    finally:
-        remove(folder)
-
-
-def _open_folder(usual: Path) -> Path:
-    """A temporary folder that the uid reaches which root drops to for runs."""
-    shared = (usual, Path("/tmp"), Path("/var/tmp"))  # noqa: S108  our own folder in it is private
-    is_open = (all(place.stat().st_mode & 0o001 for place in (folder, *folder.parents)) for folder in shared)
-    return next((folder for folder, open_ in zip(shared, is_open, strict=True) if open_), usual)

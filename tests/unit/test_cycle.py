@@ -78,7 +78,7 @@ def test_the_first_verified_candidate_heals() -> None:
         (2, "Verified"),
     ]
     assert healing.changes == Changes({"a.py": Content(b"right\n")})
-    assert healing.evidence.reproduced == 11
+    assert healing.evidence.reproduced == 9
 
 
 def test_later_remedies_are_asked_when_earlier_ones_fail() -> None:

@@ -35,7 +35,7 @@ def test_red_here_and_green_there_is_a_regression() -> None:
     found = decided({"t::a": fails_when(b"wrong\n")}, base=guess(), revisions={"green": GREEN})
 
     assert found.finding.kinds == {"t::a": Kind.REGRESSION}
-    assert found.finding.reproduced == 11
+    assert found.finding.reproduced == 9
     assert found.green is not None
     assert found.green.revision == "green"
 
