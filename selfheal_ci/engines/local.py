@@ -32,6 +32,10 @@ REMEDIES = (
      " with its AppArmor profile, or use --engine dagger"),
     ("creating new namespace", "this container forbids user namespaces (the Docker default): use --engine dagger, or a"
      " runner that allows them"),
+    ("namespaces exceeded", "user namespaces are switched off here (sysctl user.max_user_namespaces), or nested too deep:"
+     " use --engine dagger, or run outside of the sandbox that this is"),
+    ("unshare failed: Operation not permitted", "root has no right to make mounts here: use --engine dagger, or start as"
+     " another user"),
     ("mount proc", "this container hides /proc: use --engine dagger, or a runner that allows user namespaces"),
 )  # fmt: skip
 
@@ -66,8 +70,8 @@ class LocalEngine:
         uid = host.unused_uid() if root else os.geteuid()
         for name in ("tree", "home", "mnt", "runs"):
             (state / name).mkdir()
-            if root:
-                os.chown(state / name, uid, uid)
+        if root:
+            _give_first(uid, state)
         if root:  # the uid we drop to must reach what belongs to it
             self.work.chmod(0o711)
             state.chmod(0o711)
@@ -201,6 +205,18 @@ class Launched:
         if left.exit_code and self.crowded:
             return Stop.PROCESSES
         return Stop.KILLED if left.exit_code == 128 + signal.SIGKILL else Stop.EXITED
+
+
+def _give_first(uid: int, state: Path) -> None:
+    """Give the empty folders to the uid that root drops to. Raises EngineError where there is no other uid."""
+    try:
+        for name in ("tree", "home", "mnt", "runs"):
+            os.chown(state / name, uid, uid)
+    except OSError as refused:
+        hint = "start as another user, or use --engine dagger"
+        raise EngineError(
+            "the local sandbox does not start on this machine: root has no other uid here", hint=hint
+        ) from refused
 
 
 def _leftovers(left: Future[Leftovers]) -> Leftovers | None:

