@@ -162,7 +162,7 @@ def test_setup_learns_where_packages_come_from_but_no_login() -> None:
         ("u:planted@proxy:3128", "proxy:3128"),
         ("a:b/c@host", "host"),
         ("https://u:planted@h,direct", "https://h,direct"),
-        ("https://proxy.golang.org,https://u:p@h|direct", "https://proxy.golang.org,https://h|direct"),
+        ("https://goproxy.example,https://u:p@h|direct", "https://goproxy.example,https://h|direct"),
         ("mine=https://u:p@h/simple", "mine=https://h/simple"),
         ("/etc/ssl/me@work.pem", "/etc/ssl/me@work.pem"),
         ("http://proxy:3128", "http://proxy:3128"),
