@@ -223,11 +223,11 @@ def test_knows_whether_a_patch_brings_a_secret_in(before: bytes, after: bytes, i
 def test_is_fast_on_a_large_log() -> None:
     log = "2026-01-01T00:00:00 tests/test_cart.py::test_total[3-4] PASSED in 0.03 s\n" * 220_000
     redactor = Redactor(FAMILIES)
-    began = time.perf_counter()
+    began = time.process_time()
 
     assert redactor.text(log) == log
 
-    assert time.perf_counter() - began < 8  # 0.5 s on an ordinary machine
+    assert time.process_time() - began < 8  # 0.5 s on an ordinary machine
 
 
 @pytest.mark.parametrize(

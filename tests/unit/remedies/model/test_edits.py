@@ -297,7 +297,7 @@ def test_a_placeholder_in_the_name_of_a_file_that_is_there_is_understood() -> No
     ],
 )  # fmt: skip
 def test_is_quick_whatever_the_file(data: bytes, old: str) -> None:
-    began = time.monotonic()
+    began = time.process_time()
 
     assert isinstance(after(data, edit(old, "new")), str)
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5

@@ -133,11 +133,11 @@ def test_the_prompt_stays_below_the_cap_whatever_it_is_made_from() -> None:
 def test_a_prompt_of_a_large_project_is_built_quickly() -> None:
     files = {f"shop/p{n // 50}/m{n}.py": CART for n in range(5000)}
     place = a_shop(PROJECT | files)
-    began = time.monotonic()
+    began = time.process_time()
 
     PROMPTS.opening(a_case(place), place.lab)
 
-    assert time.monotonic() - began < 1
+    assert time.process_time() - began < 1
 
 
 def test_of_a_large_file_the_function_is_shown_with_the_imports_and_a_skeleton() -> None:
