@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import tarfile
 import tempfile
 import time
@@ -49,11 +50,15 @@ class LocalEngine:
     limits: Limits
     environ: Mapping[str, str]  # PATH, HOME and locale of the person or job that started us
     concurrency: int = 2
+    platform: str = sys.platform
     name: str = "local"
 
     @contextmanager
     def prepare(self, tree: Tree, recipe: Recipe) -> Iterator[LocalSandbox]:
         """See Engine. Raises EngineError with the remedy where this machine cannot isolate."""
+        if self.platform != "linux":
+            hint = "start Docker, write `setup` in the configuration, and use --engine dagger"
+            raise EngineError(f"the local sandbox needs Linux, and this is {self.platform}", hint=hint)
         check_root(tree.root)
         state = Path(tempfile.mkdtemp(prefix="state-", dir=self.work))
         try:

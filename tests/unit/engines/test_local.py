@@ -161,3 +161,14 @@ def test_what_runs_in_other_threads_ends_with_the_sandbox(work: Path) -> None:
     with pytest.raises(EngineError, match="was stopped"):
         prepared.live.start(["true"]).__enter__()
     assert [path.name for path in work.iterdir()] == []
+
+
+@pytest.mark.parametrize("platform", ["darwin", "win32"])
+def test_another_system_is_told_what_to_use(tmp_path: Path, platform: str) -> None:
+    engine = LocalEngine(exporter({}), tmp_path, LIMITS, os.environ, platform=platform)
+
+    with pytest.raises(EngineError) as told, engine.prepare(a_tree(tmp_path / "checkout", {}), Recipe()):
+        pass
+
+    assert told.value.message == f"the local sandbox needs Linux, and this is {platform}"
+    assert "--engine dagger" in told.value.hint
