@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from selfheal_ci import conclude
-from selfheal_ci.diagnose import cases, explain, healed_along, look, upon
+from selfheal_ci.diagnose import cases, detect, explain, healed_along, on_top_of
 from selfheal_ci.errors import OutOfTimeError
 from selfheal_ci.events import Diagnosed, Judged, Warned
 from selfheal_ci.lab import Lab
@@ -24,7 +24,7 @@ def heal(
     """Find out why the step fails, and heal what can be healed. What the code under repair does is never an error."""
     healing = conclude.begin(source, lab.step, known_red=known_red)
     try:
-        red = look(lab)
+        red = detect(lab)
         if red is None:
             return healing
         healing = conclude.failing(healing, red)
@@ -32,7 +32,7 @@ def heal(
         tell(Diagnosed(finding))
         healing = conclude.diagnosed(healing, finding)
         for group in cases(red, finding, source, lab):
-            case, here = upon(healing.changes, group, lab)
+            case, here = on_top_of(healing.changes, group, lab)
             if healed_along(case, here):
                 healing = conclude.along(healing, case)
             else:

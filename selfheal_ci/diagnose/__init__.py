@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from selfheal_ci.diagnose.culprit import find_culprit, suspects
-from selfheal_ci.diagnose.groups import cases, healed_along, look, upon
+from selfheal_ci.diagnose.groups import cases, detect, healed_along, on_top_of
 from selfheal_ci.diagnose.triage import triage
 from selfheal_ci.lab import Lab
 from selfheal_ci.ports import History
 from selfheal_ci.values import Finding, Kind, Red, Source
 
-__all__ = ["cases", "explain", "healed_along", "look", "upon"]
+__all__ = ["cases", "detect", "explain", "healed_along", "on_top_of"]
 
 
 def explain(red: Red, source: Source, lab: Lab, history: History) -> Finding:

@@ -12,7 +12,7 @@ from selfheal_ci.values import HEALABLE, Case, Changes, Failure, Finding, Green,
 REPEATS = 2  # runs beside the whole step
 
 
-def look(lab: Lab) -> Red | None:
+def detect(lab: Lab) -> Red | None:
     """Run the step; None when it is fine. A machine that gave out is a failure until the green revision says otherwise."""
     match lab.run_step(fresh=True):
         case Green():
@@ -42,7 +42,7 @@ def cases(red: Red, finding: Finding, source: Source, lab: Lab) -> Iterator[Case
         )
 
 
-def upon(healed: Changes, case: Case, lab: Lab) -> tuple[Case, Lab]:
+def on_top_of(healed: Changes, case: Case, lab: Lab) -> tuple[Case, Lab]:
     """The case and the lab on top of what heals the groups before it."""
     kinds = {case.finding.kinds.get(failure.id) for failure in case.failures}
     here = lab.whole_only() if Kind.ORDER_DEPENDENT in kinds else lab
