@@ -75,7 +75,7 @@ def unusable(candidate: Candidate, lab: Lab, earlier: Sequence[Attempt]) -> str 
 def verify(changes: Changes, case: Case, lab: Lab) -> Verified | Rejected:
     """Run the targets with the judge's own files, the whole step against the baseline, and the targets twice more."""
     judged = Changes({path: content for path, content in changes.files.items() if not paths.is_judge(path)})
-    target = lab.run_tests(case.targets, judged, fresh=True)
+    target = lab.run_tests(case.targets, judged)  # the search for the culprit may have asked this already
     if no := _target(target, case):
         return Rejected(no, Evidence())
     whole = lab.run_step(judged, fresh=True)
