@@ -22,7 +22,6 @@ from selfheal_ci.values import (
     Status,
     Step,
     Verified,
-    ids_of,
 )
 
 BY_KIND = dict.fromkeys(HEALABLE, Status.NOT_HEALED) | {
@@ -110,12 +109,6 @@ def out_of_time(healing: Healing, late: SelfhealError) -> Healing:
     if spent.finding is None or spent.finding.kind in HEALABLE:
         return replace(spent, status=Status.OVER_BUDGET)
     return spent
-
-
-def healable(healing: Healing) -> frozenset[str]:
-    """The ids of the failures that a patch may heal."""
-    kinds = healing.finding.kinds if healing.finding else {}
-    return ids_of(failure for failure in healing.failures if kinds.get(failure.id) in HEALABLE)
 
 
 def _works(attempt: Attempt) -> bool:

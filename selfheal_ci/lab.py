@@ -136,7 +136,7 @@ class Lab:
         pool = ThreadPoolExecutor(max_workers=max(1, self.sandbox.concurrency))
         try:
             yield pool
-        except BaseException:
+        except BaseException:  # Ctrl-C too; it goes on at once, only the runs are killed first
             pool.shutdown(wait=False, cancel_futures=True)
             self.sandbox.stop()
             raise

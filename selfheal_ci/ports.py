@@ -17,7 +17,6 @@ from selfheal_ci.values import (
     Commit,
     Entry,
     Finding,
-    Healing,
     Hunk,
     Publication,
     Published,
@@ -143,10 +142,3 @@ class Observer(Protocol):
 
     def __call__(self, event: Event, /) -> None:
         """Hear what happened. Never decides anything."""
-
-
-class Memory(Protocol):
-    """What outlives one healing."""
-
-    def remember(self, healing: Healing) -> None:
-        """Keep what happened."""

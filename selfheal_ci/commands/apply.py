@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import click
 from selfheal_ci import beneath, paths
 from selfheal_ci.deliver import artifact
 from selfheal_ci.errors import NothingToPublishError, TargetMovedError, UsageError
-from selfheal_ci.values import PatchedFile, Status
+from selfheal_ci.values import PatchedFile, Status, blob_id
 from selfheal_ci.words import one_line
 
 
@@ -53,9 +52,3 @@ def put(file: PatchedFile, source: Path) -> None:
     except OSError as refused:
         hint = "what was written before stays; apply again when this is mended"
         raise UsageError(f"{one_line(file.path)} cannot be written: {refused.strerror}", hint=hint) from refused
-
-
-def blob_id(data: bytes, *, like: str) -> str:
-    """The id that git gives these bytes, in the object format of another id."""
-    make = hashlib.sha256 if len(like) == 64 else hashlib.sha1  # noqa: PLR2004  hex digits of SHA-256
-    return make(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import json
 import math
 from typing import Annotated, Any, Literal, NoReturn, Self
@@ -12,7 +11,7 @@ from typing import Annotated, Any, Literal, NoReturn, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, model_validator
 
 from selfheal_ci.errors import ArtifactError
-from selfheal_ci.values import Attested, Kind, PatchedFile, Status
+from selfheal_ci.values import Attested, Kind, PatchedFile, Status, blob_id
 from selfheal_ci.words import one_line
 
 LONGEST = 2000  # characters of one text
@@ -108,7 +107,7 @@ class FileRecord(_Record):
             raise ValueError("content is not base64") from broken
         if (data is None) != (self.after is None):
             raise ValueError("after and content go together")
-        if data is not None and self.after is not None and blob_id(data, len(self.after)) != self.after:
+        if data is not None and self.after is not None and blob_id(data, like=self.after) != self.after:
             raise ValueError("content is not the blob that after names")
         if self.before is None and self.after is None:
             raise ValueError("neither before nor after")
@@ -218,12 +217,6 @@ def parsed(raw: bytes) -> Artifact:
         raise ArtifactError(f"heal.json: {one_line(place)}: {one_line(first['msg'])}".replace(": : ", ": ")) from wrong
     except ValueError as broken:  # not JSON, not UTF-8, or one of the hooks
         raise ArtifactError(f"heal.json: {one_line(str(broken))}") from broken
-
-
-def blob_id(data: bytes, length: int = 40) -> str:
-    """The id git gives these bytes, in a store whose ids have this length."""
-    algorithm = "sha1" if length == 40 else "sha256"  # noqa: PLR2004  git's two kinds
-    return hashlib.new(algorithm, b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
 
 
 def _titled(record: type[BaseModel], name: str) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,11 +13,6 @@ from selfheal_ci.store.git import Git, git_program
 
 AHEAD = 256  # ids that git is told before it is heard: fewer than a pipe holds
 MISSING = "the checkout lacks it, as a partial clone does: fetch it whole (`git fetch --refetch --filter=tree:-1`)"
-
-
-def blob_id(data: bytes, object_format: str) -> str:
-    """The id that git gives these bytes."""
-    return hashlib.new(object_format, b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
 
 
 class Objects:

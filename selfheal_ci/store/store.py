@@ -10,11 +10,11 @@ from functools import cached_property
 from pathlib import Path
 
 from selfheal_ci.errors import UsageError
-from selfheal_ci.store.bare import make_store
+from selfheal_ci.store.bare import EMPTY_TREE, make_store
 from selfheal_ci.store.changes import DIFF, LINKS, named, read_commits, read_hunks
 from selfheal_ci.store.checkout import IDS, Checkout, personal_excludes, read_checkout
 from selfheal_ci.store.git import Git
-from selfheal_ci.store.objects import Objects, blob_id
+from selfheal_ci.store.objects import Objects
 from selfheal_ci.store.synthetic import nearest_tag, put_repository
 from selfheal_ci.store.trees import make_tree, private_index, read_tree, replaced, without_submodules
 from selfheal_ci.store.worktree import (
@@ -27,7 +27,7 @@ from selfheal_ci.store.worktree import (
     is_gits_own,
     outermost,
 )
-from selfheal_ci.values import Attested, Base, Changes, Commit, Content, Entry, Hunk, Source, Tree
+from selfheal_ci.values import Attested, Base, Changes, Commit, Content, Entry, Hunk, Source, Tree, blob_id
 from selfheal_ci.words import one_line
 
 DEFAULT_BRANCHES = ("main", "master")
@@ -255,7 +255,7 @@ class Store:
         return [path for path in paths if not is_gits_own(path.rstrip("/"))]
 
     def _entry(self, content: Content) -> Entry:
-        return Entry(content.mode, blob_id(content.data, self.git.object_format))
+        return Entry(content.mode, blob_id(content.data, like=EMPTY_TREE[self.git.object_format]))
 
     def _has(self, path: str) -> bool:
         place = self.checkout.folder / path

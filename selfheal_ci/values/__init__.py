@@ -36,7 +36,7 @@ from selfheal_ci.values.runs import (
     Unclear,
     ids_of,
 )
-from selfheal_ci.values.trees import NOTHING, Changes, Commit, Content, Entry, Hunk, Tree
+from selfheal_ci.values.trees import NOTHING, Changes, Commit, Content, Entry, Hunk, Tree, blob_id
 
 __all__ = [
     "HEALABLE",
@@ -85,5 +85,6 @@ __all__ = [
     "Unusable",
     "Verdict",
     "Verified",
+    "blob_id",
     "ids_of",
 ]

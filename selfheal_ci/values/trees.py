@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
+SHA256_DIGITS = 64
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -89,3 +91,9 @@ class Hunk:
     def lines(self) -> tuple[int, int]:
         """First and last line in the newer file, from 1; for a pure deletion the line it stood before, twice."""
         return (self.start + 1, self.start + max(len(self.new), 1))
+
+
+def blob_id(data: bytes, *, like: str = "") -> str:
+    """The id that git gives these bytes, in the object format of another id; SHA-1 where there is none."""
+    make = hashlib.sha256 if len(like) == SHA256_DIGITS else hashlib.sha1
+    return make(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()

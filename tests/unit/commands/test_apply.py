@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from selfheal_ci.commands.apply import blob_id, check, put
+from selfheal_ci.commands.apply import check, put
 from selfheal_ci.errors import TargetMovedError, UsageError
-from selfheal_ci.values import PatchedFile
+from selfheal_ci.values import PatchedFile, blob_id
 
 
 def a_file(path: str, before: bytes | None, after: bytes | None) -> PatchedFile:
