@@ -7,7 +7,7 @@ ENGINE ?=
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-dagger lint format bench lock clean gone
+.PHONY: help demo test test-long test-dagger test-tools lint format bench lock clean gone
 
 BIN := .venv/bin
 SOURCES := $(wildcard selfheal_ci pipelines benchmarks tests)
@@ -27,10 +27,16 @@ demo: $(READY) ## heal a small broken project, offline, without a key (ENGINE=da
 	@$(BIN)/selfheal demo $(if $(ENGINE),--engine $(ENGINE))
 
 test: lint ## lint, then run the tests
-	$(BIN)/pytest -q --numprocesses auto --maxprocesses 4 $(ARGS)
+	$(BIN)/pytest -q --numprocesses auto --maxprocesses 4 --ignore=tests/e2e/long $(ARGS)
+
+test-long: $(READY) ## the end-to-end tests that take longer: odd trees, limits, every remedy
+	$(BIN)/pytest -q --numprocesses auto --maxprocesses 4 tests/e2e/long $(ARGS)
 
 test-dagger: $(READY) ## the contract suites on a real Dagger engine
 	$(BIN)/pytest -q tests/contract --dagger $(ARGS)
+
+test-tools: $(READY) .venv-tools/ready ## the real tox, nox, hatch, uv and coverage start tests
+	PATH="$(CURDIR)/.venv-tools/bin:$$PATH" $(BIN)/pytest -q tests/tools/real_tools.py $(ARGS)
 
 lint: $(READY) ## style, types, layers
 	$(BIN)/ruff check .
@@ -53,7 +59,7 @@ lock: ## write the files in locks/ anew; needs uv (UPGRADE=1: newest versions)
 	done
 
 clean: ## remove everything that these commands made
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache dist build selfheal-out
+	rm -rf .venv .venv-tools .mypy_cache .pytest_cache .ruff_cache .import_linter_cache dist build selfheal-out
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(READY): pyproject.toml locks/dev.txt $(GONE)
@@ -78,3 +84,8 @@ $(READY): pyproject.toml locks/dev.txt $(GONE)
 	$(PIP) install --require-hashes -r locks/dev.txt; \
 	$(PIP) install --no-deps --no-build-isolation --editable .; \
 	touch $(READY)
+
+.venv-tools/ready: tests/tools/requirements.txt $(READY)
+	$(BIN)/python -m venv --clear .venv-tools
+	.venv-tools/bin/python -m pip --quiet --disable-pip-version-check install -r tests/tools/requirements.txt
+	touch $@

@@ -1,13 +1,40 @@
-"""Prints every figure; `python -m benchmarks sandbox` prints one file's."""
+"""Prints every figure; `python -m benchmarks output hangs` prints those of two files."""
 
 from __future__ import annotations
 
 import sys
 
-from benchmarks import commands, sandbox
+from benchmarks import (
+    commands,
+    detect,
+    dont_patch,
+    expectations,
+    fixers,
+    hangs,
+    output,
+    prepare,
+    programs,
+    regressions,
+    runs,
+)
 
-ALL = {"commands": commands.measure, "sandbox": sandbox.measure}
+ALL = {
+    "commands": commands.measure,
+    "runs": runs.measure,
+    "prepare": prepare.measure,
+    "output": output.measure,
+    "hangs": hangs.measure,
+    "detect": detect.measure,
+    "fixers": fixers.measure,
+    "regressions": regressions.measure,
+    "dont_patch": dont_patch.measure,
+    "expectations": expectations.measure,
+    "programs": programs.measure,
+}
 
-for name in sys.argv[1:] or ALL:
+chosen = sys.argv[1:] or list(ALL)
+if unknown := [name for name in chosen if name not in ALL]:
+    raise SystemExit(f"there is no {', '.join(unknown)}; there are: {', '.join(ALL)}")
+for name in chosen:
     for figure in ALL[name]():
         print(figure, flush=True)

@@ -15,8 +15,8 @@ SELFHEAL = Path(sys.executable).parent / "selfheal"
 
 def measure() -> Iterator[Figure]:
     """Each as a process of its own."""
-    yield Figure("selfheal --help", median(lambda: _run("--help"), times=11), 0.150)
-    yield Figure("selfheal demo, once set up", median(lambda: _run("demo"), times=3), 10.0)
+    yield Figure("selfheal --help", median(lambda: _run("--help"), times=11), 150, " ms")
+    yield Figure("selfheal demo, once set up", median(lambda: _run("demo"), times=3), 10_000, " ms")
 
 
 def _run(*words: str) -> None:

@@ -7,24 +7,34 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+DIGITS = {" s": 2, " x": 2}  # behind the point; none for other units
+
 
 @dataclass(frozen=True)
 class Figure:
     what: str
-    seconds: float
+    value: float
     reach: float
+    unit: str  # as it is printed behind the number, its space included
+    at_least: bool = False  # more is better
 
     def __str__(self) -> str:
-        sign = "ok " if self.seconds <= self.reach else "MISS"
-        return f"{sign:4} {self.what}: {self.seconds * 1000:,.0f} ms (to reach: {self.reach * 1000:,.0f} ms)"
+        reached = self.value >= self.reach if self.at_least else self.value <= self.reach
+        bound = "at least" if self.at_least else "at most"
+        return f"{'ok' if reached else 'MISS':4} {self.what}: {self._shown(self.value)} ({bound} {self._shown(self.reach)})"
+
+    def _shown(self, value: float) -> str:
+        return f"{value:,.{DIGITS.get(self.unit, 0)}f}{self.unit}"
+
+
+def seconds(action: Callable[[], object]) -> float:
+    """Of wall time."""
+    began = time.perf_counter()
+    action()
+    return time.perf_counter() - began
 
 
 def median(action: Callable[[], object], *, times: int) -> float:
-    """Seconds of wall time, the median of some runs after one that is not counted."""
+    """Milliseconds of wall time, the median of some runs after one that is not counted."""
     action()
-    taken = []
-    for _ in range(times):
-        began = time.perf_counter()
-        action()
-        taken.append(time.perf_counter() - began)
-    return statistics.median(taken)
+    return statistics.median(seconds(action) for _ in range(times)) * 1000

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-NEW = ".selfheal-new"  # what a file is called until it is whole
+NEW = ".selfheal-new-"  # how a file is called until it is whole, with a digest: its name may be as long as names can be
 
 
 @contextmanager
@@ -51,7 +52,7 @@ def replace(root: Path, path: str, data: bytes) -> None:
             mode = stat.S_IMODE(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode)
         except FileNotFoundError:
             mode = 0o644
-        new = name + NEW
+        new = NEW + hashlib.sha256(os.fsencode(name)).hexdigest()[:16]
         with suppress(FileNotFoundError):
             os.unlink(new, dir_fd=folder)
         with os.fdopen(

@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from selfheal_ci import __version__
-from selfheal_ci.config import HEAL, OPTIONS, PUBLISH, Option
+from selfheal_ci.config import DOCTOR, HEAL, OPTIONS, PUBLISH, Option
 from selfheal_ci.errors import SelfhealError
 
 BROKEN, INTERRUPTED = 7, 130
@@ -73,6 +73,8 @@ def _flag(option: Option) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     more: dict[str, Any] = {"is_flag": True, "default": None} if option.kind == "switch" else {"default": None}
     if option.kind == "choice":
         more["type"] = click.Choice(option.choices)
+    elif option.repeatable:
+        more |= {"multiple": True}
     elif option.kind == "names":
         more |= {"callback": _names, "metavar": "A,B,…"}
     elif option.kind in TYPES:
@@ -169,12 +171,14 @@ def demo(ctx: click.Context, /, *, engine: str) -> None:
 
 
 @main.command(cls=Command)
+@options(DOCTOR)
+@click.option("--clean", is_flag=True, help="Remove every prepared state that no healing uses.")
 @click.pass_context
-def doctor(ctx: click.Context, /) -> None:
+def doctor(ctx: click.Context, /, *, clean: bool, cache_dir: str | None) -> None:
     """What this machine can do, by trying; what to install next."""
-    from selfheal_ci.commands.doctor import run_doctor
+    from selfheal_ci.commands.doctor import run_clean, run_doctor
 
-    _leave(ctx, run_doctor(environ=os.environ))
+    _leave(ctx, (run_clean if clean else run_doctor)(cache_dir, environ=os.environ))
 
 
 @main.command(cls=Command)

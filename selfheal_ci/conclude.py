@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from selfheal_ci.errors import SelfhealError
@@ -11,6 +12,7 @@ from selfheal_ci.values import (
     Case,
     Climb,
     Evidence,
+    Failure,
     Finding,
     Healing,
     Kind,
@@ -39,20 +41,28 @@ BY_LACK = {
 }
 
 
-def begin(source: Source, step: Step, *, known_red: bool) -> Healing:
+def begin(source: Source, step: Step, *, known_red: bool, reported: Sequence[Failure] = ()) -> Healing:
     """Before anything was run: fine, or flaky where the step is known to have failed."""
-    return Healing(Status.FLAKY if known_red else Status.HEALTHY, step, source)
+    if not reported:
+        return Healing(Status.FLAKY if known_red else Status.HEALTHY, step, source)
+    kinds = {failure.id: Kind.FLAKY for failure in reported}
+    finding = Finding(Kind.FLAKY, "what the report says has failed passes here, unchanged: flaky", kinds)
+    return Healing(Status.FLAKY, step, source, failures=tuple(reported), finding=finding)
 
 
 def failing(healing: Healing, red: Red) -> Healing:
     """The step fails."""
-    return replace(healing, status=Status.NOT_HEALED, failures=red.failures)
+    left_out = red.run.output.left_out
+    unread = (f"{left_out:,} bytes in the middle of its output (limits.output, --max-output)",) if left_out else ()
+    evidence = Evidence(not_checked=unread)
+    return replace(healing, status=Status.NOT_HEALED, failures=red.failures, finding=None, evidence=evidence)
 
 
 def diagnosed(healing: Healing, finding: Finding) -> Healing:
     """We know why."""
     evidence = replace(healing.evidence, reproduced=finding.reproduced)
-    return replace(healing, status=BY_KIND[finding.kind], finding=finding, evidence=evidence)
+    failures = finding.instead.failures if finding.instead else healing.failures
+    return replace(healing, status=BY_KIND[finding.kind], failures=failures, finding=finding, evidence=evidence)
 
 
 def climbed(healing: Healing, case: Case, climb: Climb) -> Healing:

@@ -17,9 +17,9 @@ from selfheal_ci.errors import UsageError
 from selfheal_ci.values import Limits, Recipe, Step
 
 FILES = (".selfheal.toml", "pyproject.toml")
-LADDER = ("fixer", "model", "revert")
+LADDER = ("own-changes", "fixer", "recall", "shrunk-revert", "mutation", "model", "revert")
 Kind = Literal["text", "path", "number", "integer", "size", "names", "switch", "table", "choice"]
-HEAL, PUBLISH = "heal", "publish"
+HEAL, PUBLISH, DOCTOR = "heal", "publish", "doctor"
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,7 @@ class Option:
     flag: str | None = None
     commands: tuple[str, ...] = (HEAL,)
     choices: tuple[str, ...] = ()
+    repeatable: bool = False
     least: float | None = None  # of a number; above 0 unless said
 
     @property
@@ -54,6 +55,10 @@ class Settings:
     step: str | None = _option(None, "text", "step to heal; default: all, in order", flag="--step")
     base: str | None = _option(None, "text", "revision on which the step was green", flag="--base")
     failed: bool = _option(False, "switch", "the step is known to have failed", flag="--failed")
+    report: tuple[str, ...] = _option(
+        (), "names", "JUnit reports of the run that failed, as a hint (a glob; may be repeated)", flag="--report",
+        repeatable=True,
+    )  # fmt: skip
     output: str = _option("selfheal-out", "path", "folder for the result", flag="--output")
     engine: str = _option(
         "auto", "choice", "where steps run", key="engine", flag="--engine", choices=("auto", "dagger", "local")
@@ -72,6 +77,11 @@ class Settings:
     concurrency: int = _option(
         0, "integer", "runs side by side; 0: as many as there are cores", key="concurrency", flag="--concurrency", least=0
     )
+    cache_dir: str | None = _option(
+        None, "path", "folder for prepared states; default: selfheal in the user's cache folder", key="cache.dir",
+        flag="--cache-dir", commands=(HEAL, DOCTOR),
+    )  # fmt: skip
+    cache_max_size: str = _option("10g", "size", "what all prepared states may take", key="cache.max-size")
     model: str = _option("claude-sonnet-5-5", "text", "model to ask, or scripted:FILE", key="model.name", flag="--model")
     no_model: bool = _option(False, "switch", "ask no model", flag="--no-model")
     escalate_to: str = _option("claude-opus-5-5", "text", "model of the third attempt", key="model.escalate-to")
@@ -160,6 +170,16 @@ def limits(settings: Settings) -> Limits:
         disk=size_of(settings.max_disk),
         output=size_of(settings.max_output),
     )
+
+
+def cache_folder(asked: str | None, environ: Mapping[str, str]) -> Path | None:
+    """Where prepared states are kept; None where nothing says so."""
+    if asked:
+        return Path(asked)
+    home = environ.get("HOME", "")
+    if base := environ.get("XDG_CACHE_HOME"):
+        return Path(base, "selfheal")
+    return Path(home, ".cache", "selfheal") if home and Path(home).is_dir() else None
 
 
 def recipe(settings: Settings, environ: Mapping[str, str], build_files: frozenset[str]) -> Recipe:

@@ -13,18 +13,35 @@ from selfheal_ci.events import Diagnosed, Judged, Warned
 from selfheal_ci.lab import Lab
 from selfheal_ci.ports import History, Observer, Remedy
 from selfheal_ci.remedies import Tries
-from selfheal_ci.values import Attempt, Candidate, Case, Climb, Finding, Healing, Lack, Shortfall, Source, Verdict, Verified
+from selfheal_ci.values import (
+    Attempt,
+    Candidate,
+    Case,
+    Climb,
+    Failure,
+    Finding,
+    Healing,
+    Lack,
+    Shortfall,
+    Source,
+    Verdict,
+    Verified,
+)
 
 Judge = Callable[[Candidate, Case, Lab, Sequence[Attempt]], Verdict]
 
 
 def heal(
-    source: Source, lab: Lab, history: History, ladder: Sequence[Remedy], judge: Judge, tell: Observer, *, known_red: bool
-) -> Healing:
-    """Find out why the step fails, and heal what can be healed. What the code under repair does is never an error."""
-    healing = conclude.begin(source, lab.step, known_red=known_red)
+    source: Source, lab: Lab, history: History, ladder: Sequence[Remedy], judge: Judge, tell: Observer, *,
+    known_red: bool, reported: Sequence[Failure] = (),
+) -> Healing:  # fmt: skip
+    """Find out why the step fails, and heal what can be healed. What the code under repair does is never an error.
+
+    `reported`: what failed in another run of the step, as somebody else says: a hint, never a proof.
+    """
+    healing = conclude.begin(source, lab.step, known_red=known_red, reported=reported)
     try:
-        red = detect(lab)
+        red = detect(lab, reported)
         if red is None:
             return healing
         healing = conclude.failing(healing, red)

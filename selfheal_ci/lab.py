@@ -9,22 +9,33 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 
+from selfheal_ci.detect import Limit, gave_out, limit_of
 from selfheal_ci.errors import OutOfTimeError
 from selfheal_ci.events import Executed, Prepared, Ran
-from selfheal_ci.ports import Engine, Files, Observer, Runner, Sandbox
+from selfheal_ci.ports import Engine, Files, Observer, Runner, Sandbox, Tracer
 from selfheal_ci.values import (
+    MORE,
     NOTHING,
+    USUAL,
+    Allowance,
     Changes,
     Command,
     Content,
     Entry,
     Recipe,
+    Red,
     Result,
     Run,
     Step,
+    Stop,
+    Trace,
     Tree,
     Unclear,
+    is_test,
+    tool_of,
 )
+
+SLOWER = 5  # times as long as usual that tests may take while they are traced
 
 
 @dataclass
@@ -39,11 +50,16 @@ class Meter:
         """Seconds until the healing's time is over."""
         return self.deadline - time.monotonic()
 
-    def take(self, wanted: float) -> float:
-        """Count a run and give the seconds it may take. Raises OutOfTimeError when none are left."""
+    def check(self) -> float:
+        """The seconds left. Raises OutOfTimeError when there are none."""
         left = self.left()
         if left <= 0:
-            raise OutOfTimeError("the time for this healing is over", hint="give more with --max-minutes")
+            raise OutOfTimeError("the time for this healing is over (limits.minutes)", hint="give more with --max-minutes")
+        return left
+
+    def take(self, wanted: float) -> float:
+        """Count a run and give the seconds it may take. Raises OutOfTimeError when none are left."""
+        left = self.check()
         with self.lock:
             self.runs += 1
         return min(wanted, left)
@@ -64,20 +80,30 @@ class Lab:
     recipe: Recipe
     below: Changes = NOTHING  # what every run has besides its own changes
     select: bool = True  # whether single tests may be run alone
-    answers: dict[tuple[str, frozenset[str] | None], Result] = field(default_factory=dict)
+    allowance: Allowance = USUAL
+    answers: dict[tuple[str, frozenset[str] | None, Allowance], Result] = field(default_factory=dict)
+    traces: dict[tuple[str, frozenset[str] | None, Allowance], Trace] = field(default_factory=dict)
 
     def run_step(self, changes: Changes = NOTHING, *, fresh: bool = False) -> Result:
         """The whole step with these changes."""
         return self._ask(None, changes, fresh=fresh)
 
     def run_tests(self, ids: Collection[str], changes: Changes = NOTHING, *, fresh: bool = False) -> Result:
-        """Only these tests, where the runner can select; otherwise the whole step."""
-        return self._ask(frozenset(ids) if self.select else None, changes, fresh=fresh)
+        """Only these tests, where the runner can select; otherwise, and for what tools complain of, the whole step."""
+        alone = self.select and not any(tool_of(id_) for id_ in ids)
+        return self._ask(frozenset(ids) if alone else None, changes, fresh=fresh)
+
+    def trace(self, ids: Collection[str] | None, changes: Changes = NOTHING) -> Trace:
+        """Which lines of the tree these tests execute, or all of the step's. Nothing where no test can be traced."""
+        wanted = frozenset(ids) if self.select and ids is not None else None
+        key = (changes.over(self.below).digest, wanted, self.allowance)
+        if key not in self.traces:
+            self.traces[key] = self._trace(wanted, changes)
+        return self.traces[key]
 
     def run_command(self, shell: str, changes: Changes = NOTHING) -> Run:
         """A command beside the step, such as a fixer; its Run tells what it changed."""
-        allowed = self.meter.take(self.step.timeout)
-        run = self.sandbox.run(Command(shell, allowed), changes.over(self.below))
+        run, _ = self._run(Command(shell, self.timeout), changes)
         self.tell(Executed(run))
         return run
 
@@ -109,7 +135,8 @@ class Lab:
     def heals(self, ids: Collection[str], changes: Changes = NOTHING, *, fresh: bool = False) -> bool:
         """Whether all these tests are there and pass with the changes."""
         result = self.run_tests(ids, changes, fresh=fresh)
-        return not isinstance(result, Unclear) and frozenset(ids) <= result.passed
+        complained = any(tool_of(id_) for id_ in ids)
+        return frozenset(ids) == result.passes(ids) and not (complained and self._brings_to_light(result))
 
     def rerun(self, ids: Collection[str], times: int) -> list[Result]:
         """The same tests several times, side by side, nothing remembered."""
@@ -124,10 +151,23 @@ class Lab:
         """The same lab, every run of which has these changes too."""
         return replace(self, below=changes.over(self.below))
 
+    def allowing(self, allowance: Allowance) -> Lab:
+        """The same lab, every run of which may use this."""
+        return replace(self, allowance=allowance)
+
+    @property
+    def timeout(self) -> float:
+        """Seconds that the step may take."""
+        return self.step.timeout * (MORE if self.allowance.more is Stop.TIMEOUT else 1)
+
+    def limit(self, stop: Stop) -> Limit | None:
+        """The limit that ends runs of this lab in this way."""
+        return limit_of(stop, self.sandbox.limits.with_more(self.allowance.more), self.timeout)
+
     def at(self, tree: Tree) -> Lab:
         """A lab on another tree: as changes on this one where the setup is the same, else prepared on its own."""
         if any(self.tree.entries.get(path) != tree.entries.get(path) for path in self.recipe.build_files):
-            return replace(self, tree=tree, sandbox=self.prepare(tree), below=NOTHING, answers={})
+            return replace(self, tree=tree, sandbox=self.prepare(tree), below=NOTHING, answers={}, traces={})
         return replace(self, below=difference(self.tree, tree, self.files.read))
 
     @contextmanager
@@ -144,16 +184,59 @@ class Lab:
             pool.shutdown()
 
     def _ask(self, ids: frozenset[str] | None, changes: Changes, *, fresh: bool) -> Result:
-        key = (changes.over(self.below).digest, ids)
+        key = (changes.over(self.below).digest, ids, self.allowance)
         if not fresh and key in self.answers:
             return self.answers[key]
         command = self.runner.command(self.step, ids)
-        allowed = self.meter.take(command.timeout)
-        run = self.sandbox.run(replace(command, timeout=allowed), changes.over(self.below))
+        run, allowed = self._run(replace(command, timeout=min(self.timeout, self.allowance.seconds)), changes)
         result = self.runner.read(run, self.step)
+        if isinstance(result, Unclear):
+            result = replace(result, why=gave_out(run, self._limit(run, allowed)))
         self.answers[key] = result
-        self.tell(Ran("the step" if ids is None else f"{len(ids)} test{'s' * (len(ids) != 1)}", result))
+        self.tell(Ran(_said(ids), result))
         return result
+
+    def _trace(self, ids: frozenset[str] | None, changes: Changes) -> Trace:
+        named = ids if ids is not None else self._known(changes)
+        if not isinstance(self.runner, Tracer) or (named is not None and not any(is_test(id_) for id_ in named)):
+            return Trace()
+        command = self.runner.traced(self.step, ids)
+        run, _ = self._run(replace(command, timeout=min(self.timeout, SLOWER * self.allowance.seconds)), changes)
+        result = self.runner.read(run, self.step)
+        self.tell(Ran(f"{_said(ids)}, traced", result))
+        if isinstance(result, Unclear):
+            return Trace()
+        lines = self.runner.lines(run, self.tree.entries.keys() | changes.over(self.below).files.keys())
+        failed = result.ids if isinstance(result, Red) else frozenset()
+        return Trace(lines, result.passed & lines.keys(), failed)
+
+    def _brings_to_light(self, result: Result) -> bool:
+        """Whether something fails that did not before: of `lint && test`, what comes second."""
+        before = self.answers.get((self.below.digest, None, self.allowance))
+        return isinstance(result, Red) and isinstance(before, Red) and not result.ids <= before.ids
+
+    def _known(self, changes: Changes) -> frozenset[str] | None:
+        """The ids that the whole step is known to have; None before it was run."""
+        result = self.answers.get((changes.over(self.below).digest, None, self.allowance))
+        if result is None or isinstance(result, Unclear):
+            return None
+        return result.passed | (result.ids if isinstance(result, Red) else frozenset())
+
+    def _run(self, command: Command, changes: Changes) -> tuple[Run, float]:
+        """The run, and the seconds it was given."""
+        allowed = self.meter.take(command.timeout)
+        command = replace(command, timeout=allowed, more=self.allowance.more)
+        return self.sandbox.run(command, changes.over(self.below)), allowed
+
+    def _limit(self, run: Run, allowed: float) -> str:
+        """The limit that ended a run, in words."""
+        if run.stop is not Stop.TIMEOUT or allowed >= self.timeout:
+            return str(self.limit(run.stop) or "")
+        return "green takes much less" if allowed == self.allowance.seconds else "all that limits.minutes left"
+
+
+def _said(ids: Collection[str] | None) -> str:
+    return "the step" if ids is None else f"{len(ids)} test{'s' * (len(ids) != 1)}"
 
 
 def difference(old: Tree, new: Tree, read: Callable[[Entry], bytes]) -> Changes:

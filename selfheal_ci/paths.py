@@ -61,11 +61,14 @@ def is_judge(path: str) -> bool:
     return _matches(folded(path), JUDGES)
 
 
-def protected(path: str, additions: Iterable[str] = ()) -> str | None:
-    """Why no fix may touch the path, in words; None when it may. `additions` are the project's own globs."""
+def protected(path: str, additions: Iterable[str] = (), *, judges_too: bool = True) -> str | None:
+    """Why no fix may touch the path, in words; None when it may. `additions` are the project's own globs.
+
+    Without `judges_too` it may be a test file, if nothing else speaks against it.
+    """
     plain = folded(path)
     for why, globs in PROTECTED.items():
-        if _matches(plain, globs):
+        if (judges_too or globs is not JUDGES) and _matches(plain, globs):
             return why
     if any(fnmatchcase(plain, folded(glob)) for glob in additions):
         return "protected by the configuration"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from selfheal_ci.events import Event
 from selfheal_ci.values import (
@@ -18,6 +18,8 @@ from selfheal_ci.values import (
     Entry,
     Finding,
     Hunk,
+    Limits,
+    Line,
     Publication,
     Published,
     Recipe,
@@ -39,6 +41,10 @@ class Sandbox(Protocol):
     @property
     def concurrency(self) -> int:
         """How many runs go side by side."""
+
+    @property
+    def limits(self) -> Limits:
+        """What each run may use, unless its command asks for more."""
 
     def run(self, command: Command, changes: Changes = NOTHING) -> Run:
         """Run on the frozen state plus these changes. A failing command is a Run, never an exception.
@@ -80,6 +86,12 @@ class History(Protocol):
     def hunks(self, old: Tree, new: Tree) -> Sequence[Hunk]:
         """What changed between two trees, path by path in order, zero context."""
 
+    def healed(self, fingerprints: Collection[str]) -> Sequence[Commit]:
+        """The commits that fixed one of these failures, as their trailers say, newest first.
+
+        Only of those that the failing commit has, and not far back.
+        """
+
 
 class Files(Protocol):
     """The bytes behind the trees."""
@@ -110,6 +122,17 @@ class Runner(Protocol):
 
     def read(self, run: Run, step: Step) -> Result:
         """What the run says about the step."""
+
+
+@runtime_checkable
+class Tracer(Protocol):
+    """A runner that can tell which lines tests execute."""
+
+    def traced(self, step: Step, ids: Collection[str] | None = None) -> Command:
+        """What `Runner.command` gives, asked for the lines as well."""
+
+    def lines(self, run: Run, paths: Collection[str]) -> Mapping[str, frozenset[Line]]:
+        """The lines of these paths that each test executed, and under "" those that imports did."""
 
 
 class Remedy(Protocol):

@@ -11,9 +11,10 @@ from typing import Protocol
 from selfheal_ci.deliver import artifact, body
 from selfheal_ci.deliver.artifact import Artifact, Delivery
 from selfheal_ci.errors import ArtifactError, NothingToPublishError, PolicyError, UsageError
-from selfheal_ci.gate.policy import Policy
+from selfheal_ci.gate.policy import MAY_REFORMAT_TESTS, Policy
+from selfheal_ci.paths import is_judge
 from selfheal_ci.ports import Files, Forge, History
-from selfheal_ci.values import Changes, Content, PatchedFile, Publication, Published, Status, Tree
+from selfheal_ci.values import Changes, Content, PatchedFile, Publication, Published, Status, Step, Tree
 from selfheal_ci.words import one_line
 
 KEY_SHOWN = 8
@@ -49,8 +50,10 @@ def publish(folder: Path, publication: Publication, forge: Forge) -> Published:
     return published
 
 
-def check(folder: Path, store: Store, policy: Policy, wishes: Wishes, *, repository: str) -> Publication:
-    """What would be published; nothing is changed anywhere, the store aside.
+def check(
+    folder: Path, store: Store, policy: Policy, wishes: Wishes, *, repository: str, steps: Sequence[Step] = ()
+) -> Publication:
+    """What would be published; nothing is changed anywhere, the store aside. `steps` are those of the configuration.
 
     Raises NothingToPublishError, UsageError, ArtifactError or PolicyError for the first thing that is not as it must be.
     """
@@ -59,7 +62,9 @@ def check(folder: Path, store: Store, policy: Policy, wishes: Wishes, *, reposit
     commit = _published_commit(told, folder, store, repository)
     failing = store.tree(commit)
     changes = _changes(told, failing)
-    if broken := _violations(told, commit, failing, changes, policy, store):
+    remedy = _remedy(told, commit, changes, store)
+    step = next((step for step in steps if step.name == told.step), None)
+    if broken := policy.violations(failing, changes, remedy=remedy, read=store.read, step=step):
         raise PolicyError("the patch breaks the policy: " + "; ".join(map(one_line, broken)), hint="nothing was published")
     if store.patch(failing, store.write(failing, changes)) != delivery.patch:
         raise ArtifactError(f"{folder / 'fix.patch'} says something else than heal.json", hint=AGAIN)
@@ -109,13 +114,20 @@ def _content(file: PatchedFile) -> Content | None:
     return None if file.content is None else Content(file.content, file.mode)
 
 
-def _violations(told: Artifact, commit: str, failing: Tree, changes: Changes, policy: Policy, store: Store) -> list[str]:
-    """What the policy says of the whole patch. That it is a revert is seen from the history, not believed."""
-    if not any(attempt.verdict == "verified" for attempt in told.attempts):
+def _remedy(told: Artifact, commit: str, changes: Changes, store: Store) -> str:
+    """Whose rules the patch is held to. That it is a revert is seen from the history, not believed.
+
+    That it is a fixer's is believed: it counts only where the configuration says that the step is a formatter's check.
+    """
+    verified = [attempt for attempt in told.attempts if attempt.verdict == "verified"]
+    if not verified:
         raise ArtifactError("heal.json has no verified attempt", hint=AGAIN)
     gone = [path for path, content in changes.files.items() if content is None]
-    remedy = "revert" if gone and _were_not_there(gone, told, commit, store) else "publish"
-    return policy.violations(failing, changes, remedy=remedy, read=store.read)
+    if gone:
+        return "revert" if _were_not_there(gone, told, commit, store) else "publish"
+    fixers = [attempt for attempt in verified if attempt.remedy in MAY_REFORMAT_TESTS]
+    others = [path for attempt in verified if attempt not in fixers for path in attempt.files]
+    return fixers[0].remedy if fixers and not any(map(is_judge, others)) else "publish"
 
 
 def _were_not_there(paths: Sequence[str], told: Artifact, commit: str, store: Store) -> bool:

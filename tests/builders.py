@@ -63,6 +63,19 @@ def put(path: Path, files: Files) -> None:
         place.write_bytes(data.encode() if isinstance(data, str) else data)
 
 
+def blob(repository: Path, revision: str, path: str) -> bytes:
+    """The bytes that git keeps of a path."""
+    id_ = git(repository, "rev-parse", "--verify", f"{revision}:{path}")
+    words: list[str | Path] = ["git", "-C", repository, "cat-file", "blob", id_]
+    return subprocess.run(words, env=ENVIRONMENT, capture_output=True, check=True).stdout
+
+
+def fix_branch(remote: Path) -> str:
+    """The one branch of a bare repository that holds a fix."""
+    [name] = [branch for branch in branches(remote) if branch.startswith("selfheal/")]
+    return name
+
+
 def branches(remote: Path) -> dict[str, str]:
     """The branches of a bare repository, with their commits."""
     told = git(remote, "for-each-ref", "--format=%(refname:short) %(objectname)", "refs/heads")

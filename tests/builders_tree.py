@@ -20,11 +20,11 @@ def a_tree(root: Path, files: Files) -> Tree:
 
 
 def exporter(files: Files) -> Callable[[Tree, Path], None]:
-    """An `export` that writes these files, whatever tree it is asked for."""
+    """An `export` that writes these files, those that the tree has."""
 
-    def export(_: Tree, into: Path) -> None:
-        for path, file in files.items():
-            _write(into / path, _content(file))
+    def export(tree: Tree, into: Path) -> None:
+        for path in tree.entries:
+            _write(into / path, _content(files[path]))
 
     return export
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from selfheal_ci.detect import gave_out
 from selfheal_ci.errors import UsageError
 from selfheal_ci.lab import Lab, Meter
 from selfheal_ci.values import (
@@ -25,6 +26,7 @@ from selfheal_ci.values import (
     Green,
     Hunk,
     Kind,
+    Limits,
     Output,
     Recipe,
     Red,
@@ -37,6 +39,7 @@ from selfheal_ci.values import (
     Unclear,
 )
 
+LIMITS = Limits(memory=100 << 20)
 Project = Mapping[str, bytes]
 Check = Callable[[Project], str | None]  # why the test fails; None when it passes
 
@@ -105,23 +108,32 @@ class MemoryHistory:
     def hunks(self, old: Tree, new: Tree) -> list[Hunk]:
         return list(self.given)
 
+    def healed(self, fingerprints: Collection[str]) -> list[Commit]:
+        return []
+
 
 @dataclass
 class MemorySandbox:
-    """Runs the checks of a project on its files plus changes; every run is kept in `seen`."""
+    """Runs the checks of a project on its files plus changes; every run is kept in `seen` and `commands`.
+
+    A check that answers "HANG" never ends; "HUNGRY" needs more memory than it may, and then says the rest of its answer.
+    """
 
     files: MemoryFiles
     tree: Tree
     checks: Mapping[str, Check]
     concurrency: int = 2
     seen: list[tuple[str, Changes]] = field(default_factory=list)
+    commands: list[Command] = field(default_factory=list)
     fixers: Mapping[str, Callable[[Project], Project]] = field(default_factory=dict)
+    limits: Limits = LIMITS
 
     def stop(self) -> None:
         pass
 
     def run(self, command: Command, changes: Changes = NOTHING) -> Run:
         self.seen.append((command.shell, changes))
+        self.commands.append(command)
         now = {path: self.files.read(entry) for path, entry in self.tree.entries.items()}
         now |= {path: content.data for path, content in changes.files.items() if content}
         now = {path: data for path, data in now.items() if changes.files.get(path, True) is not None}
@@ -130,12 +142,16 @@ class MemorySandbox:
             return a_run(command.shell, changed=Changes({p: Content(d) for p, d in fixed.items() if now.get(p) != d}))
         wanted = json.loads(command.shell)
         said = {id_: check(now) for id_, check in self.checks.items() if wanted is None or id_ in wanted}
+        if command.more is Stop.MEMORY:
+            said = {id_: why.removeprefix("HUNGRY").strip() or None if why else why for id_, why in said.items()}
         run = a_run(command.shell, exit_code=int(any(said.values())), output=json.dumps(said))
-        return replace(run, stop=Stop.TIMEOUT) if "HANG" in said.values() else run
+        if any(why and why.startswith("HUNGRY") for why in said.values()):
+            return replace(run, stop=Stop.MEMORY)
+        return replace(run, stop=Stop.TIMEOUT, seconds=command.timeout) if "HANG" in said.values() else run
 
 
 class MemoryRunner:
-    """The runner of MemorySandbox. A check that answers "ABSENT" is not there; "HANG" makes the run unclear."""
+    """The runner of MemorySandbox. A check that answers "ABSENT" is not there."""
 
     name = "memory"
 
@@ -148,8 +164,8 @@ class MemoryRunner:
 
     def read(self, run: Run, step: Step) -> Result:
         said = {id_: why for id_, why in json.loads(run.output.text).items() if why != "ABSENT"}
-        if "HANG" in said.values():
-            return Unclear(run, "timeout after 1 s")
+        if run.stop is not Stop.EXITED:
+            return Unclear(run, gave_out(run))
         passed = frozenset(id_ for id_, why in said.items() if why is None)
         failures = tuple(a_failure(id_, why) for id_, why in said.items() if why is not None)
         return Red(run, passed, failures) if failures else Green(run, passed | {f"step:{step.name}"})
@@ -164,7 +180,7 @@ def a_failure(id_: str = "tests/test_a.py::test_a", message: str = "assert 1 == 
 
 
 def a_step(name: str = "tests", run: str = "pytest", **more: object) -> Step:
-    return Step(name, run, **more)  # type: ignore[arg-type]
+    return Step(name, run, **{"timeout": 30.0, **more})  # type: ignore[arg-type]
 
 
 @dataclass

@@ -62,7 +62,7 @@ FAILURE = Failure(
     "    assert total([1, 2, 3]) == 6\nE   assert 5 == 6",
 )
 CULPRIT = Culprit(
-    Hunk("cart.py", 1, (b"    return sum(items)\n",), (b"    return sum(items) - 1\n",)),
+    (Hunk("cart.py", 1, (b"    return sum(items)\n",), (b"    return sum(items) - 1\n",)),),
     "c0ffee" * 6 + "c0ff",
     "reverting it alone turns 1 of 1 green",
 )
@@ -119,6 +119,18 @@ def a_healing(status: Status) -> Healing:
         case Status.NOT_HEALED | Status.OVER_BUDGET | Status.SKIPPED | Status.ERROR:
             lacks = (Shortfall(Lack.KEY, "no key for the model: set ANTHROPIC_API_KEY"),)
             return replace(found, attempts=(REJECTED, UNUSABLE), lacks=lacks, not_checked=("the step lint",))
+
+
+def an_infrastructure() -> Healing:
+    """A step that needs more memory than it may have."""
+    why = "it used more memory than it may (limits.memory, 4g)"
+    failure = Failure("step:tests", "1:" + "b" * 40, why, text="tests/test_cart.py ...\n… 9000 bytes left out …\n...")
+    advice = "with twice as much (8g) the step passes: raise limits.memory (--max-memory) to 8g"
+    finding = Finding(
+        Kind.INFRASTRUCTURE, f"{why}, on bbbbbbbbbbbb as well; {advice}", {"step:tests": Kind.INFRASTRUCTURE}, 9
+    )
+    evidence = Evidence(9, not_checked=("9,000 bytes in the middle of its output (limits.output, --max-output)",))
+    return Healing(Status.ENVIRONMENT, STEP, SOURCE, (failure,), finding, evidence=evidence, seconds=6.2)
 
 
 def a_key(healing: Healing) -> str | None:

@@ -30,20 +30,21 @@ def run_demo(*, environ: Mapping[str, str], engine: str) -> int:
         git = _repository(place)
         _chapter("A project with history", "the last of three commits has four hunks; one of them is a mistake")
         click.echo(git("log", "--oneline", "--stat=60").rstrip())
-        _chapter("First round: no model", "the ladder ends with reverting just the hunk that did it")
+        _chapter("First round: no model", "the hunk that did it is found, and as little of it as heals is put back")
         first = _round(place, {"engine": engine, "no_model": True}, clean, remote="first.git")
         _chapter(
             "Second round: a scripted model",
-            "it is asked before anything is reverted, and told what its first try got wrong",
+            "as if nothing cheaper had helped: it is told what its first try got wrong",
         )
-        second = _round(place, {"engine": engine, "model": f"scripted:{script}"}, clean, remote="second.git")
+        asked = {"engine": engine, "model": f"scripted:{script}", "ladder": ("model",)}
+        second = _round(place, asked, clean, remote="second.git")
         click.echo("\nAll of this was in a temporary folder, which is gone now.")
         return first or second
 
 
 def _round(place: Path, asked: Mapping[str, object], environ: Mapping[str, str], *, remote: str) -> int:
     output = place / "project" / "selfheal-out"
-    source = {"source": str(place / "project"), "output": str(output)}
+    source = {"source": str(place / "project"), "output": str(output), "cache_dir": str(place / "cache")}
     healed = deliver_healing({**source, **asked}, (), environ=environ, saying=Saying(stream=sys.stdout))
     if healed.exit_code:
         return healed.exit_code

@@ -14,8 +14,11 @@ from pathlib import Path
 
 import click
 
+from selfheal_ci import config
+from selfheal_ci.engines.bridge import Bridge
 from selfheal_ci.engines.local import LocalEngine
-from selfheal_ci.errors import EngineError
+from selfheal_ci.engines.states import States, open_folder
+from selfheal_ci.errors import EngineError, UsageError
 from selfheal_ci.values import Command, Limits, Recipe, Tree
 
 MODEL_KEYS = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN")
@@ -32,9 +35,9 @@ class Check:
     needed: bool = False
 
 
-def run_doctor(*, environ: Mapping[str, str]) -> int:
+def run_doctor(cache_dir: str | None, *, environ: Mapping[str, str]) -> int:
     """Try everything and print a line for each; 0 when steps can be healed here, else 7."""
-    checks = list(examine(environ))
+    checks = list(examine(environ, cache_dir))
     for check in checks:
         sign = "ok" if check.works else "no" if check.needed else "--"
         click.echo(f"{sign}  {check.name}: {check.said}")
@@ -43,12 +46,22 @@ def run_doctor(*, environ: Mapping[str, str]) -> int:
     return 7 if any(check.needed and not check.works for check in checks) else 0
 
 
-def examine(environ: Mapping[str, str]) -> Iterator[Check]:
+def run_clean(cache_dir: str | None, *, environ: Mapping[str, str]) -> int:
+    """Remove the prepared states that no healing uses, and say what went; 0."""
+    states = _states(cache_dir, environ)
+    gone, used = states.shrink(0) if states else (0, 0)
+    stays = f"; {used} in use stay{'s' * (used == 1)}" if used else ""
+    click.echo(f"removed {gone / (1 << 20):,.0f} MB of prepared states from {states.folder if states else 'nowhere'}{stays}")
+    return 0
+
+
+def examine(environ: Mapping[str, str], cache_dir: str | None = None) -> Iterator[Check]:
     """Every check, in the order in which a person would want to know."""
     yield Check("python", True, sys.version.split()[0])
     git = shutil.which("git", path=environ.get("PATH"))
     yield Check("git", git is not None, git or "not found", "install git: culprits and fix branches need it", needed=True)
     yield from _sandbox(environ)
+    yield _cache(cache_dir, environ)
     yield _dagger(environ)
     key = next((name for name in MODEL_KEYS if environ.get(name)), None)
     yield Check(
@@ -63,11 +76,26 @@ def _sandbox(environ: Mapping[str, str]) -> Iterator[Check]:
         tree = Tree("", work / "checkout", {})
         try:
             with engine.prepare(tree, Recipe()) as sandbox, _server() as port:
-                yield Check("local sandbox", True, "starts", needed=True)
+                program = sandbox.frozen.bubblewrap
+                yield Check("local sandbox", True, f"starts, by bubblewrap {program.version}", needed=True)
+                yield _overlays(sandbox.frozen.overlays)
+                yield _network(sandbox.frozen.bridge)
                 tried = sandbox.run(Command(_reach(port), timeout=20))
                 yield _isolation(tried.exit_code)
         except EngineError as error:
             yield Check("local sandbox", False, error.message, error.hint, needed=True)
+
+
+def _overlays(there: bool) -> Check:
+    hint = "a newer system (Linux 6.6) saves the copy: heal there where the tree is large"
+    said = "folders are laid over each other" if there else "not here: every run gets a copy of the tree"
+    return Check("overlays", there, said, hint)
+
+
+def _network(bridge: Bridge | None) -> Check:
+    hint = "install passt (pasta) or slirp4netns: setup then reaches the outside, and nothing on this machine"
+    said = f"its own, by {bridge.name}" if bridge else "this machine's: setup reaches what listens on its loopback"
+    return Check("network of setup", bridge is not None, said, hint)
 
 
 def _isolation(exit_code: int | None) -> Check:
@@ -77,6 +105,23 @@ def _isolation(exit_code: int | None) -> Check:
     if exit_code == 0:
         return Check("isolation", False, "a step reaches this machine's network", "report it: see SECURITY.md", needed=True)
     return Check("isolation", False, f"could not be tried (exit code {exit_code})", "install python3 where PATH finds it")
+
+
+def _cache(cache_dir: str | None, environ: Mapping[str, str]) -> Check:
+    hint = "name a folder that is yours with --cache-dir; without one, every healing prepares anew"
+    try:
+        states = _states(cache_dir, environ)
+    except (UsageError, OSError) as closed:
+        return Check("prepared states", False, str(closed).partition("\n")[0], hint)
+    if states is None:
+        return Check("prepared states", False, "no folder for them", hint)
+    count, size = states.usage()
+    return Check("prepared states", True, f"{count} in {states.folder}, {size / (1 << 20):,.0f} MB; --clean removes them")
+
+
+def _states(cache_dir: str | None, environ: Mapping[str, str]) -> States | None:
+    folder = config.cache_folder(cache_dir, environ)
+    return States(open_folder(folder)) if folder else None
 
 
 def _reach(port: int) -> str:

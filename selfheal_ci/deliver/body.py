@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from selfheal_ci.deliver import tally
+from selfheal_ci.deliver.confidence import ENOUGH, confidence
 from selfheal_ci.values import (
     HEALABLE,
     Attempt,
@@ -23,7 +24,8 @@ from selfheal_ci.values import (
 from selfheal_ci.words import code, counted, fenced, markdown, plain
 
 if TYPE_CHECKING:
-    from selfheal_ci.deliver.records import Artifact
+    from selfheal_ci.deliver.confidence import ENOUGH, confidence
+from selfheal_ci.deliver.records import Artifact
 
 MOST_ATTEMPTS = 30
 MOST_LISTED = 20
@@ -64,6 +66,7 @@ SUMMARIES = {
     Status.SKIPPED: "fails, and nothing was tried.",
     Status.ERROR: "fails, and something that we need broke before a fix was proven.",
 }
+TOO_SMALL = "was ended by a limit or by the machine, before it could tell. Nothing was patched: a patch would be wrong."
 PATCH_HEADINGS = {Status.HEALED: "What the fix changes", Status.REFUSED: "The fix that was refused"}
 
 
@@ -83,6 +86,7 @@ def _report(healing: Healing, patch: bytes, key: str | None, engine: str | None,
         ("Why", _why(healing)),
         (PATCH_HEADINGS.get(healing.status, "What was healed of it"), _patch(healing, patch, diff)),
         ("What proves it", _proof(healing)),
+        ("How sure this is", _sure(healing)),
         ("What was not checked", _bullets(map(markdown, _not_checked(healing)))),
         ("What was tried", _tried(healing.attempts)),
         ("What was missing", _bullets(markdown(lack.message) for lack in healing.lacks)),
@@ -132,6 +136,8 @@ def commit_message(artifact: Artifact) -> str:
 
 
 def _summary(healing: Healing, patch: bytes) -> str:
+    if healing.status is Status.ENVIRONMENT and healing.finding and healing.finding.kind is Kind.INFRASTRUCTURE:
+        return TOO_SMALL
     lack = tally.decisive(healing)
     told = f"fails, and no fix was proven: {markdown(lack)}." if lack else SUMMARIES[healing.status]
     if not _is_partial(healing, patch):
@@ -193,6 +199,7 @@ def _patch(healing: Healing, patch: bytes, most: int) -> str:
     makers = (attempt.candidate for attempt in healing.attempts if _made(attempt, healing))
     whys = [f"- {markdown(maker.remedy)}: {markdown(maker.why)}" for maker in makers]
     text = patch.decode("utf-8", "replace")
+    text = text[max(text.find("diff --git "), 0) :]  # without the head of a mail, which is for `git am`
     parts = ["\n".join(whys[:MOST_LISTED]), fenced(text[:most], "diff") if most else ""]
     parts.append("The patch is longer; all of it is in the output folder." if len(text) > most else "")
     parts.append(f"To look at: {', '.join(map(markdown, healing.labels[:MOST_LISTED]))}." if healing.labels else "")
@@ -224,6 +231,16 @@ def _proof(healing: Healing) -> str:
         f" {counted(len(evidence.missing), 'test')} missing"
     )
     return "\n".join(lines)
+
+
+def _sure(healing: Healing) -> str:
+    """The confidence, and for what is below the line who has to look, and why."""
+    found = confidence(healing)
+    if found is None:
+        return ""
+    if found.value >= ENOUGH:
+        return f"Confidence {found.value:.2f}."
+    return f"Confidence {found.value:.2f}: **needs a person**.\n\n{_bullets(map(markdown, found.doubts))}"
 
 
 def _not_checked(healing: Healing) -> list[str]:

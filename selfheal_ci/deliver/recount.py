@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 
+from selfheal_ci.deliver.confidence import confidence
 from selfheal_ci.deliver.records import (
     Artifact,
     AttemptRecord,
@@ -55,7 +56,7 @@ def recount(
             "patch": patch,
             "evidence": _evidence(told, most),
             "labels": told.labels,
-            "confidence": None,
+            "confidence": sure.value if (sure := confidence(told)) else None,
             "cost": _cost(told.cost),
             "files": files,
             "seconds": round(told.seconds, 3),

@@ -6,6 +6,7 @@ import posixpath
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 LINE = 8192  # characters of a line that are looked at
 FOREIGN = frozenset({"site-packages", "dist-packages", ".venv", "venv", ".tox", ".nox", "node_modules"})
@@ -25,6 +26,7 @@ class Frame:
     function: str
 
 
+@lru_cache(maxsize=1000)  # thousands of failures name the same files
 def relative(path: str, root: str = "", folder: str = "") -> str | None:
     """The path below the tree's root; None for what is not the project's. Relative ones begin in `folder` of the tree."""
     plain = path.replace("\\", "/")

@@ -1,47 +1,28 @@
-"""Reads JUnit reports: hostile bytes in, cases out, or one ReportError."""
+"""Reads JUnit reports: one case for each test, under an id that is the same in every run."""
 
 from __future__ import annotations
 
-import codecs
-import io
 import json
 import posixpath
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from defusedxml.common import DefusedXmlException
-from defusedxml.ElementTree import ParseError, XMLParser, iterparse
-from junitparser import Error, Properties, Skipped, SystemErr, SystemOut, TestCase
+from junitparser import Error, Skipped, SystemErr, SystemOut, TestCase
 from junitparser import Failure as Failed
 
+from selfheal_ci.detect.document import CASE, Part, parts
 from selfheal_ci.detect.frames import relative
 from selfheal_ci.errors import ReportError
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
-SIZE = 64 << 20  # bytes of a report
-DEPTH = 32
-CASES = 200_000
-PARTS = 10_000  # elements of one case
-ELEMENTS = 1_500_000  # of the report
-BATCH = 1000  # elements that are let go of at once
-CHUNK = 512 << 10  # bytes given to the parser at once: an older expat reads a long token anew with each
 TEXT = 64 << 10  # characters kept of a text, head and tail
 ID = 4096  # characters of an id
-
-_BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
-_ENCODINGS = {
-    "utf-8": "utf-8", "utf8": "utf-8", "us-ascii": "utf-8", "ascii": "utf-8", "utf-16": "utf-8",  # without a mark it is not
-    "iso-8859-1": "latin-1", "latin-1": "latin-1", "latin1": "latin-1", "iso-8859-15": "iso-8859-15",
-    "windows-1252": "cp1252", "cp1252": "cp1252",
-}  # fmt: skip
-_DECLARED = re.compile(rb"\s*<\?xml[^>]{0,200}?\sencoding\s{0,9}=\s{0,9}[\"']([\w.-]{1,40})")
-_ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_REFERENCE = re.compile(r"&#(?:x([0-9a-fA-F]{1,8})|([0-9]{1,10}));")
+NOT_RUN = frozenset({"notrun", "disabled", "skipped"})  # what some tools say of a case instead of <skipped/>
 
 
 class Outcome(StrEnum):
@@ -58,7 +39,7 @@ class Outcome(StrEnum):
 _WORSE = {Outcome.PASSED: 0, Outcome.SKIPPED: 1, Outcome.FAILED: 2, Outcome.ERROR: 2}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ReportCase:
     """What a report says of one test, or of one file that could not be read."""
 
@@ -106,159 +87,112 @@ def worst(cases: Iterable[ReportCase]) -> tuple[ReportCase, ...]:
 
 def parse(data: bytes, root: str = "") -> tuple[ReportCase, ...]:
     """The cases of one report, as often as it has them. `root` is the tree's absolute path, where it is known."""
-    source = _legible(data)
-    try:
-        return tuple(_case(element, root) for element in _elements(source))
-    except DefusedXmlException as forbidden:
-        raise ReportError("forbidden", f"it has a {type(forbidden).__name__.removesuffix('Forbidden')}") from forbidden
-    except (ParseError, ValueError, LookupError, AssertionError, RecursionError) as error:
-        raise ReportError("not XML", str(error)[:200]) from error
-
-
-def _legible(data: bytes) -> bytes:
-    """The report as UTF-8 with legal characters only."""
-    if len(data) > SIZE:
-        raise ReportError("too large", f"{len(data)} bytes, {SIZE} are read")
-    text = data.decode(_encoding(data), "replace").lstrip()
-    return _REFERENCE.sub(_legal, _ILLEGAL.sub("\ufffd", text)).encode()
-
-
-def _encoding(data: bytes) -> str:
-    for mark, encoding in _BOMS.items():
-        if data.startswith(mark):
-            return encoding
-    declared = _DECLARED.match(data)
-    name = declared[1].decode("ascii", "replace").lower() if declared else "utf-8"
-    if name not in _ENCODINGS:
-        raise ReportError("not XML", f"it is encoded as {name}")
-    return _ENCODINGS[name]
-
-
-def _legal(reference: re.Match[str]) -> str:
-    number = int(reference[1], 16) if reference[1] else int(reference[2])
-    return reference[0] if number < 0x110000 and not _ILLEGAL.match(chr(number)) else "\ufffd"  # noqa: PLR2004
-
-
-def _elements(source: bytes) -> Iterator[Element]:
-    """The elements of the cases, one after the other; nothing of the document is kept."""
-    parser = XMLParser(encoding="utf-8", forbid_dtd=True)
-    path: list[Element] = []
-    read: list[int] = []  # for each of the path: the children that are done with
-    case: Element | None = None
-    cases = parts = elements = 0
-    for event, element in iterparse(_Source(source), events=("start", "end"), parser=parser):
-        if event == "start":
-            path.append(element)
-            read.append(0)
-            _check_place(path)
-            if case is None and _local(element) == "testcase":
-                case, parts, cases = element, 0, cases + 1
-            parts, elements = parts + 1, elements + 1
-            _check_counts(cases, parts if case is not None else 0, elements)
-            continue
-        path.pop()
-        element.tag = _local(element)  # not before its end: the parser compares
-        if case is not None and element is case:
-            yield case
-            case = None
-        read.pop()
-        if case is None and path:
-            element.clear()
-            read[-1] += 1
-            if read[-1] == BATCH:
-                del path[-1][:BATCH]
-                read[-1] = 0
-
-
-class _Source(io.BytesIO):
-    def read(self, size: int | None = -1, /) -> bytes:
-        return super().read(CHUNK)
-
-
-def _check_place(path: list[Element]) -> None:
-    if len(path) > DEPTH:
-        raise ReportError("too deep", f"more than {DEPTH} elements in each other")
-    if len(path) == 1 and _local(path[0]) not in {"testsuites", "testsuite"}:
-        raise ReportError("not JUnit", f"it begins with <{_local(path[0])[:40]}>")
-
-
-def _check_counts(cases: int, parts: int, elements: int) -> None:
-    if cases > CASES:
-        raise ReportError("too many cases", f"more than {CASES}")
-    if parts > PARTS:
-        raise ReportError("too many elements", f"more than {PARTS} in one case")
-    if elements > ELEMENTS:
-        raise ReportError("too many elements", f"more than {ELEMENTS}")
-
-
-def _local(element: Element) -> str:
-    """The tag without its namespace."""
-    return element.tag.rpartition("}")[2]
+    return tuple(_case(part.element, root) if part.element.tag == CASE else _suite_case(part) for part in parts(data))
 
 
 def _case(element: Element, root: str) -> ReportCase:
-    case = TestCase.fromelem(element)  # type: ignore[no-untyped-call]
-    properties = dict(reversed([(item.name, item.value or "") for item in case.child(Properties) or ()]))
-    entries = list(case)
-    results = [(_outcome(entry), entry) for entry in entries if isinstance(entry, Failed | Error | Skipped)]
-    outcome, entry = max(results, key=lambda result: _WORSE[result[0]], default=(Outcome.PASSED, None))
-    file = _attribute(element, "file").replace("\\", "/")
+    properties = _properties(element)
+    outcome, result = _worst(element)
+    file = element.get("file", "").replace("\\", "/")
     path = relative(file, root)
-    message = (entry.message or "") if entry is not None else ""
+    message = result.get("message", "") if result is not None else ""
+    id_ = _given_id(properties.get("selfheal_id")) or _id(element, path or "", message)
+    if root:
+        id_ = id_.replace(f"{root}/", "")
+    line = _line(element, path)
+    if result is None or not outcome.failing:
+        return ReportCase(id_, outcome, path, line, message=clip(message))
     return ReportCase(
-        id=_given_id(properties.get("selfheal_id")) or _id(case, path or file, message),
-        outcome=outcome,
-        path=path,
-        line=_line(element, path),
-        type=(entry.type or "")[:200] if entry is not None and outcome.failing else "",
+        id_,
+        outcome,
+        path,
+        line,
+        type=result.get("type", "")[:200],
         message=clip(message),
-        text=clip((entry.text or "") if entry is not None else ""),
-        output=clip("".join(_printed(entries))) if outcome.failing else "",
+        text=clip(result.text or ""),
+        output=clip(_printed(element)),
         folder=properties.get("selfheal_folder", ""),
     )
 
 
-def _outcome(entry: Failed | Error | Skipped) -> Outcome:
-    if isinstance(entry, Skipped):
-        return Outcome.SKIPPED
-    return Outcome.ERROR if isinstance(entry, Error) else Outcome.FAILED
+def _suite_case(part: Part) -> ReportCase:
+    """What broke in a suite itself: before its first test, or after its last."""
+    return ReportCase(
+        part.suite[:ID] or "(no name)",
+        Outcome.ERROR,
+        type=part.element.get("type", "")[:200],
+        message=clip(part.element.get("message", "")),
+        text=clip(part.element.text or ""),
+    )
 
 
-def _printed(entries: Iterable[object]) -> Iterator[str]:
-    return (entry.text or "" for entry in entries if isinstance(entry, SystemOut | SystemErr))
+_OUTCOMES = {Skipped._tag: Outcome.SKIPPED, Failed._tag: Outcome.FAILED, Error._tag: Outcome.ERROR}
+
+
+def _worst(element: Element) -> tuple[Outcome, Element | None]:
+    """The worst of a case's results, and the first element that says so."""
+    worst, told = Outcome.SKIPPED if element.get("status") in NOT_RUN else Outcome.PASSED, None
+    for part in element.iter():
+        outcome = _OUTCOMES.get(part.tag, Outcome.PASSED)
+        if _WORSE[outcome] > _WORSE[worst]:
+            worst, told = outcome, part
+    return worst, told
+
+
+def _properties(element: Element) -> dict[str, str]:
+    """The first of each name."""
+    found: dict[str, str] = {}
+    for part in element.iterfind("properties/property") if element.find("properties") is not None else ():
+        found.setdefault(part.get("name", ""), part.get("value", ""))
+    return found
+
+
+def _printed(element: Element) -> str:
+    if element.find("system-out") is None and element.find("system-err") is None:
+        return ""
+    case = TestCase.fromelem(element)  # type: ignore[no-untyped-call]
+    return "".join(entry.text or "" for entry in case if isinstance(entry, SystemOut | SystemErr))
 
 
 def _given_id(value: str | None) -> str | None:
     """The id our own plugin gave."""
+    if not value:
+        return None
     try:
-        said = json.loads(value or "null")
+        said = json.loads(value)
     except (ValueError, RecursionError):
         return None
     return said if isinstance(said, str) and 0 < len(said) <= ID else None
 
 
-def _id(case: TestCase, path: str, message: str) -> str:
+def _id(element: Element, path: str, message: str) -> str:
     """path::Class::name as pytest names it; for other tools class::name."""
-    name, class_name = case.name or "", case.classname or ""
+    name, class_name = element.get("name", ""), element.get("classname", "")
     if not path:
         return "::".join(part for part in (class_name, name) if part)[:ID] or "(no name)"
-    module = posixpath.splitext(path)[0].replace("/", ".")
-    if message in {"collection failure", "collection skipped"} or (not class_name and name == module):
+    if message in {"collection failure", "collection skipped"} or (not class_name and name == _module(path)):
         return path  # the file itself could not be read
+    return f"{_place(path, class_name)}::{name}"[:ID]
+
+
+@lru_cache(maxsize=1000)  # many cases are of the same class
+def _place(path: str, class_name: str) -> str:
+    """path::Class"""
+    module = _module(path)
     below = class_name[len(module) + 1 :] if f"{class_name}.".startswith(f"{module}.") else class_name
-    return "::".join([path, *(part for part in below.split(".") if part), name])[:ID]
+    return "::".join([path, *(part for part in below.split(".") if part)])
+
+
+def _module(path: str) -> str:
+    return posixpath.splitext(path)[0].replace("/", ".")
 
 
 def _line(element: Element, path: str | None) -> int | None:
     """The line the test begins in, from 1; pytest counts from 0."""
-    said = _attribute(element, "line")
-    if not said.isascii() or not said.isdigit() or len(said) > 9:  # noqa: PLR2004  digits
+    said = element.get("line", "")
+    if not said.isdecimal() or len(said) > 9:  # noqa: PLR2004  digits
         return None
     return int(said) + 1 if path and path.endswith(".py") else int(said)
-
-
-def _attribute(element: Element, name: str) -> str:
-    return element.get(name) or ""
 
 
 def clip(text: str, most: int = TEXT) -> str:

@@ -8,14 +8,16 @@ from collections.abc import Sequence
 
 from selfheal_ci.detect.fingerprint import fingerprint, mask
 from selfheal_ci.detect.frames import frames
-from selfheal_ci.values import Failure, Run, Step
+from selfheal_ci.detect.telling import EXCEPTION, weight
+from selfheal_ci.values import Failure, Run, Step, Stop
 
 TOKENS = 5000
 PER_TOKEN = 4  # characters, about
 LINE = 8192  # characters of a line that are looked at
 SHOWN = 400  # characters of a line that are shown
 TAIL = 40  # last lines that are always kept
-BEFORE, AFTER = 3, 8  # lines around an anchor
+REACHES = ((3, 8), (10, 30))  # lines before and after an anchor; more of them while there is room
+ANCHORS = 20_000  # lines that are compared with each other
 ALIKE = 3  # windows for anchors that say the same
 RARE = 0.35  # how much less a line says that comes often
 MESSAGE = 300
@@ -24,52 +26,18 @@ _SAYS_ALL = re.compile(r"` (?:was not found|may not be run)|^pytest: usage error
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\^_])")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _TIME = re.compile(r"\[?(?:\d{4}-\d\d-\d\d[T ])?\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?\]?[ \t]")
-_QUICK = re.compile(
-    r"error|fail|exception|traceback|panic|fatal|cannot|can't|unable|denied|refused|timed out|killed|not found|no such|"
-    r"no module|undefined|unexpected|expected|exit|fault|npm err|[✗✕✖×]|^E  |assert|"
-    r"would reformat|:\d{1,6}:|^[A-Z]{1,4}\d{2,5} ",
-    re.IGNORECASE,
-)
-_EXCEPTION = re.compile(r"(?:E   )?(?:[A-Za-z_]\w*\.)*(?:[A-Z]\w*)?(?:Error|Exception|Exit|Interrupt)(?:: |$)")
-# What only sounds bad. Taken out before a line is weighed.
-_HARMLESS = re.compile(
-    r"\b(?:0|no|without) (?:errors?|failures?|failed|warnings?)\b|\b(?:errors?|fail(?:ed|ures?)?)[=:] ?0\b|"
-    r"--[\w-]{0,40}fail[\w-]{0,40}|continue[-_]on[-_]error|^\+ .*",
-    re.IGNORECASE,
-)
-# The first that matches a line says how much it tells; a line of which none does tells nothing.
-_WEIGHTS: tuple[tuple[int, re.Pattern[str]], ...] = (
-    (10, re.compile(r"##\[error\]|^::error|^panic: |^fatal(?: error)?: ", re.IGNORECASE)),
-    (9, _EXCEPTION),
-    (8, re.compile(r"E   |FAILED |ERROR[ :]|--- FAIL|FAIL(?:ED)?\b|not ok |Traceback |error(?:\[\w{1,12}\])?: |npm ERR!")),
-    (7, re.compile(r".{0,300}?(?:: (?:fatal )?error\b|\bError: | No module named |[✗✕✖×] )")),
-    (7, re.compile(r"(?:[^\s:]{1,300}:\d{1,6}:(?:\d{1,6}:)? )?[A-Z]{1,4}\d{2,5} ")),  # a linter's rule
-    (
-        6,
-        re.compile(
-            r".*?(?:exit (?:code|status)[ :=]{1,3}[1-9]|exited with (?:code )?[1-9]|command not found|no such file|"
-            r"permission denied|undefined reference|segmentation fault|core dumped|out of memory|killed|timed out|"
-            r"would reformat|can't open)",
-            re.IGNORECASE,
-        ),
-    ),
-    (4, re.compile(r".*?\b(?:errors?|fail(?:ed|ure|ures|s)?|exception|assert\w*)\b", re.IGNORECASE)),
-    (
-        2,
-        re.compile(
-            r".*?\b(?:cannot|can't|unable|denied|refused|not found|undefined|unexpected|expected|panic|fatal)\b",
-            re.IGNORECASE,
-        ),
-    ),
-)
 
 
 def reduce_log(text: str, tokens: int = TOKENS) -> str:
     """The lines that tell most, in their order, within a budget; the end is always there."""
     lines = clean(text)
+    return _reduced(lines, [weight(line) for line in lines], tokens)
+
+
+def _reduced(lines: Sequence[str], weights: Sequence[int], tokens: int = TOKENS) -> str:
     room = tokens * PER_TOKEN
     kept: set[int] = set()
-    for window in (range(max(0, len(lines) - TAIL), len(lines)), *_windows(lines)):
+    for window in (range(max(0, len(lines) - TAIL), len(lines)), *_windows(lines, weights)):
         for index in reversed(window) if not kept else window:
             cost = min(len(lines[index]), SHOWN) + 1
             if index not in kept and cost <= room:
@@ -90,10 +58,9 @@ def clean(text: str) -> list[str]:
     return lines
 
 
-def headline(lines: Sequence[str]) -> str:
+def headline(lines: Sequence[str], weights: Sequence[int]) -> str:
     """The one line that tells most: the last exception of a trace, else the first of the strongest lines."""
-    exceptions = [line for line in lines if _EXCEPTION.match(line)]
-    weights = [weight(line) for line in lines]
+    exceptions = [line for line, told in zip(lines, weights, strict=True) if told and EXCEPTION.match(line)]
     if exceptions:
         best = exceptions[-1]
     elif max(weights, default=0) > 0:
@@ -103,27 +70,23 @@ def headline(lines: Sequence[str]) -> str:
     return best.removeprefix("E   ").strip()[:MESSAGE]
 
 
-def weight(line: str) -> int:
-    """How much a line tells about a failure."""
-    if not _QUICK.search(line):
-        return 0
-    rest = _HARMLESS.sub("", line)
-    return next((weight for weight, pattern in _WEIGHTS if pattern.match(rest)), 0)
+def step_failure(step: Step, run: Run, why: str, *, root: str = "", lines: Sequence[str] | None = None) -> Failure:
+    """The failure that a step is as a whole, told by its output. `why` is what is known besides: how the run ended.
 
-
-def step_failure(step: Step, run: Run, why: str, *, root: str = "") -> Failure:
-    """The failure that a step is as a whole, told by its output. `why` is what is known besides: how the run ended."""
-    lines = clean(run.output.text)
-    said = headline(lines)
+    `lines` are those of the output that nothing else explains.
+    """
+    lines = clean(run.output.text) if lines is None else lines
+    weights = [weight(line) for line in lines]
+    said = headline(lines, weights)
     way = frames("\n".join(lines), root)
     last = way[-1] if way else None
     return Failure(
         id=step_id(step),
-        fingerprint=fingerprint(why, said, way),
+        fingerprint=fingerprint(why if run.stop is Stop.EXITED else run.stop.value, said, way),
         message=f"{why}: {said}" if why and said and not _SAYS_ALL.search(why) else why or said,
         path=last.path if last else None,
         line=last.line if last else None,
-        text=reduce_log(run.output.text),
+        text=_reduced(lines, weights),
     )
 
 
@@ -132,9 +95,9 @@ def step_id(step: Step) -> str:
     return f"step:{step.name}"
 
 
-def _windows(lines: Sequence[str]) -> list[range]:
+def _windows(lines: Sequence[str], weights: Sequence[int]) -> list[range]:
     """Ranges around the anchors, the most telling first."""
-    anchors = {index: told for index, line in enumerate(lines) if (told := weight(line))}
+    anchors = _anchors(weights)
     templates = {index: mask(lines[index][:SHOWN]) for index in anchors}
     often = Counter(templates.values())
     most = max(anchors.values(), default=0)
@@ -144,12 +107,28 @@ def _windows(lines: Sequence[str]) -> list[range]:
         for index, told in anchors.items()
     }
     used: Counter[str] = Counter()
-    windows = []
+    chosen = []
     for index in sorted(scores, key=lambda at: (-scores[at], at)):
         used[templates[index]] += 1
         if used[templates[index]] <= ALIKE:
-            windows.append(range(max(0, index - BEFORE), min(len(lines), index + AFTER + 1)))
-    return windows
+            chosen.append(index)
+    return [
+        range(max(0, index - before), min(len(lines), index + after + 1)) for before, after in REACHES for index in chosen
+    ]
+
+
+def _anchors(weights: Sequence[int]) -> dict[int, int]:
+    """The lines that tell something, and how much; of too many the heaviest, from both ends."""
+    by_weight: dict[int, list[int]] = {}
+    for index, told in enumerate(weights):
+        if told:
+            by_weight.setdefault(told, []).append(index)
+    anchors: dict[int, int] = {}
+    for told, found in sorted(by_weight.items(), reverse=True):
+        half = (ANCHORS - len(anchors)) // 2
+        some = found if len(found) <= 2 * half else [*found[:half], *found[len(found) - half :]]
+        anchors.update(dict.fromkeys(some, told))
+    return anchors
 
 
 def _joined(lines: Sequence[str], kept: Sequence[int]) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-import signal
 
 from selfheal_ci.detect.fingerprint import fingerprint
 from selfheal_ci.detect.frames import Frame, frames
 from selfheal_ci.detect.junit import Outcome, ReportCase, Reports, clip
+from selfheal_ci.detect.limits import gave_out
 from selfheal_ci.detect.output import MESSAGE, step_failure, step_id
+from selfheal_ci.detect.printed import printed
+from selfheal_ci.detect.status import Status, in_words, status
 from selfheal_ci.values import Failure, Green, Red, Result, Run, Step, Stop, Unclear
 
 _TYPE = re.compile(r"[A-Za-z_][\w.]{0,200}")
@@ -21,16 +23,7 @@ _EXPECTED = re.compile(
     r"^Expected(?P<expected>:\n(?:    .*\n|\n)*| nothing\n)Got(?P<got>:\n(?:    .*\n|\n)*| nothing\n)", re.MULTILINE
 )
 _DIFFERENCE = re.compile(r"^    (?:-(?P<expected>(?!--).*)\n(?:    \?.*\n)?    \+(?P<got>.*))$", re.MULTILINE)
-# What a shell's own exit codes say of a command, and how the shell names it: "sh: 1: pytest: not found".
-_NAMED = (
-    r"^(?:[^\s:]{1,300}: ?)?(?:(?:line )?\d{1,9}: )?(?:exec: |failed to run command )?"
-    r"[\"'`\u2018]?([^\s:\"'`\u2018\u2019][^:\"'`\u2018\u2019\n]{0,300})[\"'`\u2019]?: "
-)
-_NOT_STARTED = {
-    126: (re.compile(rf"{_NAMED}(?:Permission denied|cannot execute.{{0,100}})$", re.MULTILINE), "may not be run"),
-    127: (re.compile(rf"{_NAMED}(?:(?:command )?not found|No such file or directory)$", re.MULTILINE), "was not found"),
-}
-_SIGNALS = 128  # a shell's exit code for a command that a signal ended: this and the signal's number
+FULL = 200  # failures of which the text is kept
 
 
 def result(run: Run, step: Step, reports: Reports, *, expected: bool = False, why: str = "") -> Result:
@@ -39,46 +32,24 @@ def result(run: Run, step: Step, reports: Reports, *, expected: bool = False, wh
     `why` says what the exit code means, where the tool is known and no case tells.
     """
     if run.stop is not Stop.EXITED:
-        return Unclear(run, _gave_out(run))
+        return Unclear(run, gave_out(run))
     passed = _passed(reports)
-    if failures := tuple(_failure(case, reports.root) for case in reports.cases if case.outcome.failing):
-        return Red(run, passed, failures)
-    if run.exit_code == 0 and not reports.broken and (passed or not expected):
-        return Green(run, passed | {step_id(step)})
-    said = why or _why(run, reports, expected=expected)
-    if reports.broken:
-        name, _, detail = reports.broken.partition(": ")
-        broken = f"the report {name} cannot be read: {detail}"
-        said = f"{said}; {broken}" if run.exit_code else broken
-    return Red(run, passed, (step_failure(step, run, said, root=reports.root),))
+    match status(run, reports, expected=expected):
+        case Status.GREEN:
+            return Green(run, passed | {step_id(step)})
+        case Status.TESTS_FAIL:
+            return Red(run, passed, _failures(reports))
+        case found:
+            return _silent(run, step, reports, found, why)
 
 
-def _gave_out(run: Run) -> str:
-    match run.stop:
-        case Stop.TIMEOUT:
-            return f"timeout after {run.seconds:.0f} s"
-        case Stop.MEMORY:
-            return "it used more memory than it may"
-        case Stop.DISK:
-            return "it wrote more than it may"
-        case Stop.PROCESSES:
-            return "it started more processes than it may"
-        case Stop.KILLED | Stop.EXITED:
-            return "it was killed"
-
-
-def _why(run: Run, reports: Reports, *, expected: bool) -> str:
-    """What is wrong when no single case fails."""
-    code = run.exit_code or 0
-    if code == 0 and expected:
-        return "every test was skipped" if reports.cases else "no test was reported"
-    if code in _NOT_STARTED:
-        pattern, what = _NOT_STARTED[code]
-        named = pattern.findall(run.output.text)
-        return f"exit code {code}: {f'`{named[-1].strip()}`' if named else 'a command'} {what}"
-    if code > _SIGNALS and code - _SIGNALS in set(signal.Signals):
-        return f"exit code {code} ({signal.Signals(code - _SIGNALS).name})"
-    return f"exit code {code}" + (" though no test failed" if reports.cases else "")
+def _silent(run: Run, step: Step, reports: Reports, found: Status, why: str) -> Red:
+    """It fails, and no test says so: the output tells."""
+    passed, said = _passed(reports), in_words(found, run, reports, why)
+    if run.exit_code == 0 or why or reports.broken:
+        return Red(run, passed, (step_failure(step, run, said, root=reports.root),))
+    told = printed(run, step, said, root=reports.root, reported=bool(reports.cases))
+    return Red(run, passed, told.failures, told.heard)
 
 
 def _passed(reports: Reports) -> frozenset[str]:
@@ -89,7 +60,13 @@ def _passed(reports: Reports) -> frozenset[str]:
     return frozenset(passed | (files - failing))
 
 
-def _failure(case: ReportCase, root: str) -> Failure:
+def _failures(reports: Reports) -> tuple[Failure, ...]:
+    """One for each case that fails; of very many only the first are told at length."""
+    failing = [case for case in reports.cases if case.outcome.failing]
+    return tuple(_failure(case, reports.root, full=number < FULL) for number, case in enumerate(failing))
+
+
+def _failure(case: ReportCase, root: str, *, full: bool) -> Failure:
     way = frames(case.text, root, case.folder)
     message = _message(case)
     type_ = case.type if _TYPE.fullmatch(case.type) else _type(case.text, message)
@@ -101,7 +78,7 @@ def _failure(case: ReportCase, root: str) -> Failure:
         path=place.path or None,
         line=place.line or None,
         type=type_,
-        text=clip(f"{case.text}\n\n{case.output}" if case.output.strip() else case.text),
+        text=clip(f"{case.text}\n\n{case.output}" if case.output.strip() else case.text) if full else "",
     )
 
 
@@ -121,7 +98,7 @@ def _message(case: ReportCase) -> str:
 
 def _doctest(text: str) -> str:
     """What a doctest says instead of an exception. Its report begins with the source, not with what is wrong."""
-    ended = _DOCTEST.search(text)
+    ended = _DOCTEST.search(text) if "DocTestFailure" in text or "UnexpectedException" in text else None
     if ended and ended[1] == "UnexpectedException":
         return next((line for line in reversed(text.splitlines()) if _RAISED.match(line)), "")
     told = (_EXPECTED.search(text) or _DIFFERENCE.search(text)) if ended else None

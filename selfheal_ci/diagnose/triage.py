@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from selfheal_ci.lab import Lab
 from selfheal_ci.ports import History
-from selfheal_ci.values import Finding, Kind, Red, Result, Source, Stop, Tree, Unclear
+from selfheal_ci.values import Finding, Kind, Red, Result, Source, Tree, Unclear, is_test
 
 RERUNS = 8  # a test that fails one time in two passes all of them once in 256
 LEAST_RERUNS = 2
@@ -17,6 +17,7 @@ RERUN_SECONDS = 60.0
 LONE_PASSES = 6  # of a test run alone, before it may depend on the others
 WHOLE_STEPS = 3  # in each of which it must fail then
 STEPS_BACK = (1, 2, 4, 8, 16, 32)
+RESERVE = 3  # times what such a run took: the time that is kept for what follows
 ORDER = (
     Kind.REGRESSION,
     Kind.NEW_FAILURE,
@@ -37,6 +38,8 @@ class Base:
     tree: Tree
     passed: frozenset[str]
     failing: frozenset[str]
+    seconds: float = 0.0  # that it took
+    stopped: bool = False  # a limit ended it, too
 
 
 @dataclass(frozen=True)
@@ -57,13 +60,12 @@ def triage(red: Red, source: Source, lab: Lab, history: History) -> Triage:
         probe = lab.whole_only() if order else lab
         green = find_green(steady, source, probe, history)
         attested = source.base is not None and source.base.attested
-        gave_out = red.run.stop is not Stop.EXITED
-        kinds |= compare(steady, green, order=order, attested=attested, gave_out=gave_out)
+        kinds |= compare(steady, green, order=order, attested=attested)
         green = green if green and green.passed & steady else None
     kind = next(kind for kind in ORDER if kind in kinds.values())
     summary = describe(kind, kinds, green)
-    passed = _passed_on_green(red, green, lab)
-    return Triage(Finding(kind, summary, kinds, 1 + reruns, green_passed=passed), green)
+    passed = passed_on_green(red, green, lab)
+    return Triage(Finding(kind, summary, kinds, 1 + reruns, green_passed=passed, allowance=lab.allowance), green)
 
 
 def steadiness(red: Red, lab: Lab) -> tuple[frozenset[str], frozenset[str], int]:
@@ -76,7 +78,7 @@ def steadiness(red: Red, lab: Lab) -> tuple[frozenset[str], frozenset[str], int]
         results = lab.rerun(red.ids, min(lab.sandbox.concurrency, most - runs))
         runs += len(results)
         for result in results:
-            for id_ in _passed(result) & red.ids:
+            for id_ in result.passes(red.ids):
                 passes[id_] += 1
         if all(passes.values()) and runs >= LONE_PASSES:
             break
@@ -103,21 +105,20 @@ def find_green(ids: Collection[str], source: Source, lab: Lab, history: History)
     first = None
     for revision, tree in _revisions(source, history):
         result = lab.at(tree).run_tests(ids)
-        seen = Base(revision, tree, _passed(result), _failing(result, ids))
+        stopped = isinstance(result, Unclear)
+        seen = Base(revision, tree, result.passes(ids), _failing(result, ids), result.run.seconds, stopped)
         if seen.passed & frozenset(ids):
             return seen
         first = first or seen
-        if source.base.attested or not seen.failing:
+        if source.base.attested or not seen.failing or lab.meter.left() < RESERVE * seen.seconds:
             break
     return first
 
 
-def compare(
-    steady: Collection[str], green: Base | None, *, order: Collection[str], attested: bool, gave_out: bool
-) -> Mapping[str, Kind]:
-    """What each steady failure is, seen from the green revision; `gave_out`: the machine stopped the run, not the step."""
+def compare(steady: Collection[str], green: Base | None, *, order: Collection[str], attested: bool) -> Mapping[str, Kind]:
+    """What each steady failure is, seen from the green revision."""
     if green is None:
-        return dict.fromkeys(steady, Kind.INFRASTRUCTURE if gave_out else Kind.NEW_FAILURE)
+        return dict.fromkeys(steady, Kind.NEW_FAILURE)
     some_pass = bool(green.passed & frozenset(steady))
     same = Kind.BASELINE if some_pass else Kind.ENVIRONMENT if attested else Kind.NEW_FAILURE
     kinds = {}
@@ -125,7 +126,7 @@ def compare(
         if id_ in green.passed:
             kinds[id_] = Kind.ORDER_DEPENDENT if id_ in order else Kind.REGRESSION
         elif id_ in green.failing:
-            kinds[id_] = Kind.INFRASTRUCTURE if gave_out and not some_pass else same
+            kinds[id_] = same
         else:
             kinds[id_] = Kind.NEW_FAILURE
     return kinds
@@ -143,7 +144,6 @@ def describe(kind: Kind, kinds: Mapping[str, Kind], green: Base | None) -> str:
         Kind.EXPECTATION_CHANGED: f"{these}, because the test expects something else than before",
         Kind.FLAKY: f"{these} that pass when run again, unchanged: flaky",
         Kind.ENVIRONMENT: f"{these} here and on the green revision alike: the environment, not the code",
-        Kind.INFRASTRUCTURE: "the machine gave out before the step could tell",
         Kind.BASELINE: f"{these} here and {at} alike",
     }
     return words[kind]
@@ -172,8 +172,9 @@ def _failing(result: Result, ids: Collection[str]) -> frozenset[str]:
             return frozenset()
 
 
-def _passed_on_green(red: Red, green: Base | None, lab: Lab) -> frozenset[str]:
+def passed_on_green(red: Red, green: Base | None, lab: Lab) -> frozenset[str]:
     """What must pass besides: where the failing tree could not run everything, green tells what there is."""
-    if green is None or all("::" in id_ for id_ in red.ids):
+    if green is None or all("::" in id_ and is_test(id_) for id_ in red.ids):
         return frozenset()
-    return _passed(lab.at(green.tree).run_step()) - red.passed
+    passed = _passed(lab.at(green.tree).run_step()) - red.passed
+    return frozenset(id_ for id_ in passed if is_test(id_))

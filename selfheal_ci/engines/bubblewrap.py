@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from selfheal_ci.engines.host import system_mounts
+from selfheal_ci.engines.bridge import Bridge
+from selfheal_ci.engines.host import Bubblewrap, system_mounts
 from selfheal_ci.engines.toolchains import HOME, SYSTEM, Host, resolved
 from selfheal_ci.errors import EngineError
 from selfheal_ci.values import REPORTS, SUPPORT, Command, Limits
@@ -18,8 +19,11 @@ OUTER_SCRIPT = """exec 8>&0 </dev/null
 [ ! -e /low/seccomp ] || exec 7</low/seccomp
 "$@" 8>&- 9>/told/status
 df -P -k /scratch >/told/disk
-exec tar --sparse --xattrs --exclude=__pycache__ -cf - -C /told status disk -C /scratch reports tree >&8
+exec tar --sparse --xattrs --anchored '--exclude=*/__pycache__' -cf - \\
+  -C /told status disk -C /scratch reports tree >&8 2>/dev/null
 """
+# The same where folders cannot be laid over each other.
+COPY_SCRIPT = Path(__file__).with_name("copying.sh").read_text()
 # The same for a person at a terminal, who leaves nothing behind.
 SHELL_SCRIPT = """[ ! -e /low/seccomp ] || exec 7</low/seccomp
 exec "$@" 9>/dev/null
@@ -27,11 +31,12 @@ exec "$@" 9>/dev/null
 # As root: show the toolchains to the uid we drop to, in mounts of our own, then become that uid for good.
 DROP_SCRIPT = """uid=$1; mnt=$2; shift 2; n=0
 while [ "$1" != -- ]; do mount --rbind "$1" "$mnt/$n" || exit 125; n=$((n+1)); shift; done; shift
-exec setpriv --reuid "$uid" --regid "$uid" --clear-groups --no-new-privs "$@"
+exec setpriv --reuid "$uid" --regid "$uid" --clear-groups "$@"
 """
 # No checkout may be one of these, or hold one; nor lie in one of the second line.
 NEEDED = (HOME, "/tmp", "/var/tmp", "/etc", *SYSTEM)  # noqa: S108  "/" and "/home" hold one
 CLOSED = ("/proc", "/dev", "/sys", REPORTS, SUPPORT)
+STATUS, LISTS = 1 << 20, 256 << 20  # bytes for what the outer one notes
 SCRATCH = ("tree", "work", "home", "homework", "tmp", "shm", "vartmp", "reports")
 
 
@@ -39,24 +44,32 @@ SCRATCH = ("tree", "work", "home", "homework", "tmp", "shm", "vartmp", "reports"
 class Frozen:
     """A prepared state on disk, and what of this machine goes with it."""
 
-    state: Path  # holds tree, home, mnt; bubblewrap where it had to be copied; seccomp where there is a filter
+    tree: Path
+    home: Path
+    work: Path  # holds mnt, and seccomp where there is a filter
     root: Path  # where runs see the tree
     uid: int
-    bubblewrap: Path
+    bubblewrap: Bubblewrap
     host: Host
     etc: Mapping[bool, Mapping[str, str]]  # with network or without → place on this machine → place in the sandbox
+    bridge: Bridge | None = None  # how a command with network gets one of its own; None: it has the host's
+    layers: tuple[Path, ...] = ()  # laid over the tree for every run, the lowest first
+    overlays: bool = True  # whether folders can be laid over each other here; else every run gets a copy
+    size: int = 0  # bytes that a copy takes
 
     @property
     def filter(self) -> Path | None:
         """The system calls that are refused, as bubblewrap takes them."""
-        file = self.state / "seccomp"
+        file = self.work / "seccomp"
         return file if file.is_file() else None
 
     @property
-    def copied(self) -> str | None:
-        """Where the copied bubblewrap is below its folder; None for the system's own."""
-        folder = self.state / "bubblewrap"
-        return str(self.bubblewrap.relative_to(folder)) if folder in self.bubblewrap.parents else None
+    def places(self) -> Mapping[Path, str]:
+        """Where the uid that runs reaches what is shown to it: root mounts it for that uid."""
+        sources = (*self.host.roots, self.tree, self.home, *self.layers)  # roots first: they keep their numbers
+        if self.uid == os.geteuid():
+            return {source: str(source) for source in sources}
+        return {source: str(self.work / "mnt" / str(n)) for n, source in enumerate(sources)}
 
 
 @dataclass(frozen=True)
@@ -86,78 +99,97 @@ def check_root(root: Path) -> None:
 
 def nested(frozen: Frozen, view: View, command: Command, limits: Limits) -> list[str]:
     """The whole command line, to be followed by the words that the inner sandbox runs."""
-    line = [*_outer(frozen, view, command, limits), *_inner(frozen, view, command, limits)]
+    line = [*_bridge(frozen, command), *_outer(frozen, view, command, limits), *_inner(frozen, view, command, limits)]
     return line if frozen.uid == os.geteuid() else _dropped(frozen, line)
+
+
+def _bridge(frozen: Frozen, command: Command) -> tuple[str, ...]:
+    """What comes before a command with network, as the uid that it would have without."""
+    if not (frozen.bridge and command.network):
+        return ()
+    gid = os.getegid() if frozen.uid == os.geteuid() else frozen.uid
+    return (*frozen.bridge.words, "unshare", "--user", f"--map-user={frozen.uid}", f"--map-group={gid}", "--")
 
 
 def _outer(frozen: Frozen, view: View, command: Command, limits: Limits) -> list[str]:
     bind = "--bind" if view.lasting else "--ro-bind"
+    places, layers = frozen.places, _layers(frozen, view)
+    copies = not frozen.overlays and not view.lasting
     return [
-        str(frozen.bubblewrap), "--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--die-with-parent",
+        str(frozen.bubblewrap.program),
+        "--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--die-with-parent",
         *_if(not command.network, "--unshare-net"),
         *system_mounts(), "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp",  # noqa: S108  the sandbox's own
-        bind, str(frozen.state / "tree"), "/low/tree",
-        bind, str(frozen.state / "home"), "/low/home",
-        *_if(frozen.copied, "--ro-bind", str(frozen.state / "bubblewrap"), "/low/bubblewrap"),
+        bind, places[frozen.tree], "/low/tree",
+        bind, places[frozen.home], "/low/home",
+        *_read_only(frozen.bubblewrap.folders.items()),
         *_if(frozen.filter, "--ro-bind", str(frozen.filter), "/low/seccomp"),
-        *_if(view.layer, "--ro-bind", str(view.layer), "/low/layer"),
+        *_read_only((places.get(layer, str(layer)), f"/low/layers/{n}") for n, layer in enumerate(layers)),
         *_if(view.support, "--ro-bind", str(view.support), "/low/support"),
         *_read_only((source, f"/low{target}") for source, target in frozen.etc[command.network].items()),
-        *_read_only((place, f"/low/toolchains/{n}") for n, place in enumerate(_toolchains(frozen))),
-        "--size", str(limits.disk), "--tmpfs", "/scratch",
-        "--size", "1048576", "--tmpfs", "/told",
+        *_read_only((places[root], f"/low/toolchains/{n}") for n, root in enumerate(frozen.host.roots)),
+        "--size", str(limits.disk + (frozen.size if copies else 0)), "--tmpfs", "/scratch",
+        "--size", str(LISTS if copies else STATUS), "--tmpfs", "/told",
         *(part for name in SCRATCH for part in ("--dir", f"/scratch/{name}")),
-        "--", "/bin/sh", "-c", SHELL_SCRIPT if view.terminal else OUTER_SCRIPT, "sh",
+        "--", "/bin/sh", "-c", SHELL_SCRIPT if view.terminal else COPY_SCRIPT if copies else OUTER_SCRIPT, "sh",
     ]  # fmt: skip
 
 
 def _inner(frozen: Frozen, view: View, command: Command, limits: Limits) -> list[str]:
     env = {**frozen.host.env, **command.env}
-    program = f"/low/bubblewrap/{frozen.copied}" if frozen.copied else str(frozen.bubblewrap)
     return [
         "prlimit", f"--nproc={limits.processes}", "--core=0", "--",
-        program, "--unshare-all", "--unshare-user", "--die-with-parent", "--cap-drop", "ALL", "--new-session",
-        "--disable-userns", *_if(frozen.filter, "--seccomp", "7"), "--json-status-fd", "9", "--hostname", "selfheal",
+        frozen.bubblewrap.inside,
+        "--unshare-all", "--unshare-user", "--die-with-parent", "--cap-drop", "ALL", "--new-session", "--disable-userns",
+        *_if(frozen.filter, "--seccomp", "7"), "--json-status-fd", "9", "--hostname", "selfheal",
         *_if(command.network, "--share-net"),
-        *system_mounts(), "--proc", "/proc", "--dev", "/dev",
+        *system_mounts(), "--proc", "/proc", *_hidden(), "--dev", "/dev",
         *_read_only((f"/low{target}", target) for target in frozen.etc[command.network].values()),
         "--bind", "/scratch/shm", "/dev/shm", "--bind", "/scratch/tmp", "/tmp", "--bind", "/scratch/vartmp", "/var/tmp",  # noqa: S108
-        *(("--bind", "/low/home", HOME) if view.lasting else _overlaid_home()),  # first: the others may lie below it
+        *_home(frozen, view),  # first: the others may lie below it
         *_read_only((f"/low/toolchains/{n}", str(root)) for n, root in enumerate(frozen.host.roots)),
-        *(("--bind", "/low/tree", str(frozen.root)) if view.lasting else _overlaid_tree(frozen, view)),
+        *_tree(frozen, view),
         "--bind", "/scratch/reports", REPORTS, *_if(view.support, "--ro-bind", "/low/support", SUPPORT),
         "--chdir", str(frozen.root),
         "--clearenv", *(part for name, value in env.items() for part in ("--setenv", name, value)), "--",
     ]  # fmt: skip
 
 
-def _overlaid_home() -> tuple[str, ...]:
+def _hidden() -> list[str]:
+    """What /proc tells of this machine's users, whatever the namespace."""
+    return _read_only(("/dev/null", place) for place in ("/proc/keys", "/proc/key-users") if Path(place).exists())
+
+
+def _home(frozen: Frozen, view: View) -> tuple[str, ...]:
+    if view.lasting:
+        return ("--bind", "/low/home", HOME)
+    if not frozen.overlays:
+        return ("--bind", "/scratch/home", HOME)
     return ("--overlay-src", "/low/home", "--overlay", "/scratch/home", "/scratch/homework", HOME)
 
 
-def _overlaid_tree(frozen: Frozen, view: View) -> tuple[str, ...]:
+def _tree(frozen: Frozen, view: View) -> tuple[str, ...]:
     """What is written goes to the scratch folder, whose size is limited. Nothing is created below the tree."""
-    return (
-        "--overlay-src", "/low/tree", *_if(view.layer, "--overlay-src", "/low/layer"),
-        "--overlay", "/scratch/tree", "/scratch/work", str(frozen.root),
-    )  # fmt: skip
+    if view.lasting:
+        return ("--bind", "/low/tree", str(frozen.root))
+    if not frozen.overlays:
+        return ("--bind", "/scratch/tree", str(frozen.root))
+    layers = (part for n in range(len(_layers(frozen, view))) for part in ("--overlay-src", f"/low/layers/{n}"))
+    return ("--overlay-src", "/low/tree", *layers, "--overlay", "/scratch/tree", "/scratch/work", str(frozen.root))
 
 
-def _toolchains(frozen: Frozen) -> list[str]:
-    """Where the uid that runs reaches the toolchains: root mounts them for it."""
-    if frozen.uid == os.geteuid():
-        return [str(root) for root in frozen.host.roots]
-    return [str(frozen.state / "mnt" / str(n)) for n in range(len(frozen.host.roots))]
+def _layers(frozen: Frozen, view: View) -> tuple[Path, ...]:
+    return () if view.lasting else (*frozen.layers, *((view.layer,) if view.layer else ()))
 
 
 def _dropped(frozen: Frozen, line: list[str]) -> list[str]:
-    for place, root in zip(map(Path, _toolchains(frozen)), frozen.host.roots, strict=True):
-        if root.is_file():
-            place.touch()
+    for source, place in frozen.places.items():
+        if source.is_file():
+            Path(place).touch()
         else:
-            place.mkdir(exist_ok=True)
+            Path(place).mkdir(exist_ok=True)
     drop = ["unshare", "--mount", "--propagation", "private", "/bin/sh", "-c", DROP_SCRIPT, "sh"]
-    return [*drop, str(frozen.uid), str(frozen.state / "mnt"), *map(str, frozen.host.roots), "--", *line]
+    return [*drop, str(frozen.uid), str(frozen.work / "mnt"), *map(str, frozen.places), "--", *line]
 
 
 def _read_only(pairs: Iterable[tuple[str, str]]) -> list[str]:

@@ -6,6 +6,8 @@ from collections import deque
 
 from selfheal_ci.values import Output
 
+BLOCK = 1 << 16  # bytes, up to which small pieces are put together: each would take more memory than it has bytes
+
 
 class Capture:
     """Feed it everything; it keeps at most `limit` bytes."""
@@ -14,7 +16,7 @@ class Capture:
         self._room = limit // 2
         self._tail_size = limit - self._room
         self._head = bytearray()
-        self._tail: deque[bytes] = deque()
+        self._tail: deque[bytearray] = deque()
         self._kept = 0
         self._dropped = 0
 
@@ -23,17 +25,27 @@ class Capture:
         if room := self._room - len(self._head):
             self._head += chunk[:room]
             chunk = chunk[room:]
-        if chunk:
-            self._tail.append(chunk)
-            self._kept += len(chunk)
-        while self._tail and self._kept - len(self._tail[0]) >= self._tail_size:
-            gone = len(self._tail.popleft())
-            self._kept -= gone
-            self._dropped += gone
+        self._append(chunk)
+        while (over := self._kept - self._tail_size) > 0:
+            self._drop(over)
+
+    def _append(self, chunk: bytes) -> None:
+        self._kept += len(chunk)
+        if self._tail and len(self._tail[-1]) + len(chunk) <= BLOCK:
+            self._tail[-1] += chunk
+        else:
+            self._tail.append(bytearray(chunk))
+
+    def _drop(self, most: int) -> None:
+        gone = min(most, len(self._tail[0]))
+        if gone == len(self._tail[0]):
+            self._tail.popleft()
+        else:
+            del self._tail[0][:gone]
+        self._kept -= gone
+        self._dropped += gone
 
     @property
     def output(self) -> Output:
         """What is kept by now."""
-        tail = b"".join(self._tail)
-        over = max(0, len(tail) - self._tail_size)
-        return Output(bytes(self._head), tail[over:], self._dropped + over)
+        return Output(bytes(self._head), b"".join(self._tail), self._dropped)

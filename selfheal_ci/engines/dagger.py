@@ -83,6 +83,11 @@ class DaggerSandbox:
     parcel: Parcel
     concurrency: int
 
+    @property
+    def limits(self) -> Limits:
+        """See Sandbox."""
+        return self.parcel.limits
+
     def set_up(self, image: str, recipe: Recipe) -> None:
         """Bring about the frozen state. Raises UsageError when setup fails, EngineError for an unfit image."""
         import dagger  # noqa: PLC0415

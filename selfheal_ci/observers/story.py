@@ -105,10 +105,16 @@ class Storyteller:
         # That it passes is what the end says.
         yield Line(Tone.DETAIL if isinstance(result, Green) else Tone.BAD, f"the step {self.say(_told(result))}")
         if isinstance(result, Red):
-            for failure in result.failures[:SHOWN]:
-                yield Line(Tone.PLAIN, f"  {self.say(failure.id)}: {self.say(failure.message)}")
-            if len(result.failures) > SHOWN:
-                yield Line(Tone.PLAIN, f"  and {len(result.failures) - SHOWN:,} more")
+            yield from self._failures(result)
+        if left_out := result.run.output.left_out:
+            where = "in the middle of its output are left out (limits.output, --max-output)"
+            yield Line(Tone.DETAIL if isinstance(result, Green) else Tone.PLAIN, f"  {left_out:,} bytes {where}")
+
+    def _failures(self, red: Red) -> Iterator[Line]:
+        for failure in red.failures[:SHOWN]:
+            yield Line(Tone.PLAIN, f"  {self.say(failure.id)}: {self.say(failure.message)}")
+        if len(red.failures) > SHOWN:
+            yield Line(Tone.PLAIN, f"  and {len(red.failures) - SHOWN:,} more")
 
     def say(self, text: str, limit: int = 300) -> str:
         """One line of it; redacted before it is cut, half a secret cannot be recognised."""
@@ -118,6 +124,8 @@ class Storyteller:
         if len(set(finding.kinds.values())) > 1:
             yield Line(Tone.PLAIN, tally.by_kind(finding.kinds.values()))
         yield Line(Tone.PLAIN, f"{finding.kind.value.replace('_', ' ')}: {self.say(finding.summary)}")
+        if finding.instead:
+            yield from self._failures(finding.instead)
         if finding.culprit:
             yield Line(Tone.PLAIN, f"culprit: {self._culprit(finding.culprit)}")
         if finding.model_verdict:

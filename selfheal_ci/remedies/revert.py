@@ -21,7 +21,7 @@ class Revert:
         culprit = case.finding.culprit
         if culprit is None:
             return None
-        changes = revert([culprit.hunk], lab.read)
+        changes = revert(culprit.hunks, lab.read)
         if not changes:  # an earlier group was healed by it
             return None
         green = case.finding.green

@@ -1,21 +1,17 @@
-"""pytest: asked for a report by a plugin of ours, which also selects tests by their ids."""
+"""What a step's words and its exit code say of pytest."""
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Collection, Sequence
-from importlib import resources
+from collections.abc import Sequence
 from itertools import pairwise
 
-from selfheal_ci.detect import Reports, read_reports, result
-from selfheal_ci.runners.line import ROOT_FILE, commands, root_of, step_line
-from selfheal_ci.values import REPORTS, SUPPORT, Command, Result, Run, Step
+from selfheal_ci.detect import Reports
+from selfheal_ci.shell_words import commands
+from selfheal_ci.values import Run
 
-PLUGIN = "selfheal_pytest"
-SELECTION = "selfheal-select.json"
 NOTHING = "no test was collected"
-OURS = "selfheal-pytest-"  # how the plugin's reports begin
+UNHEARD = "pytest did not load selfheal's plugin, which comes through PYTHONPATH"
 
 _NAMES = frozenset({"pytest", "py.test"})
 _PYTHON = re.compile(r"(?:python|pypy)[\d.]*|coverage[\d.]*")
@@ -25,9 +21,10 @@ _STARTERS = frozenset(
      "ionice", "nohup", "stdbuf", "xvfb-run", "dbus-run-session", "sudo", "doppler", "dotenv"}
 )  # fmt: skip
 _NAMES_NO_PROGRAM = frozenset({"add", "install", "--with", "--group", "--only-group", "--extra", "-E", "--package"})
-_PATH_IS_SET = re.compile(r"(?<![\w$])PYTHONPATH=")
 USAGE, NONE_COLLECTED = 4, 5
 _USAGE = re.compile(r"^(?:ERROR: (?!usage: )|[^:\n]{0,200}(?:py\.?test|__main__\.py): error: )(.{1,1000})$", re.MULTILINE)
+_SUMMARY = re.compile(r"^(?:=+ )?\d{1,9} (?:failed|errors?)\b.{0,200} in \d", re.MULTILINE)
+_NONE_RAN = re.compile(r"no tests ran|NO TESTS RAN|\bdeselected\b")
 # What pytest's exit codes mean. Other commands of the step have codes too: the output must agree.
 _EXIT_CODES = {
     2: (re.compile(r"Interrupted|KeyboardInterrupt"), "pytest was interrupted"),
@@ -37,38 +34,42 @@ _EXIT_CODES = {
 }
 
 
-class PytestRunner:
-    name = "pytest"
-
-    def recognise(self, command: str) -> bool:
-        return any(_starts_pytest(words) for words in commands(command))
-
-    def command(self, step: Step, ids: Collection[str] | None = None) -> Command:
-        # PYTEST_PLUGINS, not PYTEST_ADDOPTS: steps set the latter themselves.
-        env = {"PYTHONPATH": SUPPORT, "PYTEST_PLUGINS": PLUGIN, "SELFHEAL_REPORTS": REPORTS}
-        plugin = resources.files("selfheal_ci.runners").joinpath("pytest_plugin.py").read_bytes()
-        support = {f"{PLUGIN}.py": plugin}
-        if ids is not None and not any(id_.startswith("step:") for id_ in ids):
-            env["SELFHEAL_SELECT"] = f"{SUPPORT}/{SELECTION}"
-            support[SELECTION] = json.dumps(sorted(ids)).encode()
-        line = _PATH_IS_SET.sub(f"PYTHONPATH={SUPPORT}:", step_line(step))
-        return Command(line, step.timeout, env, reports=step.reports, support=support, network=step.network)
-
-    def read(self, run: Run, step: Step) -> Result:
-        ours = {name: data for name, data in run.reports.items() if name.startswith(OURS)}
-        theirs = {name: data for name, data in run.reports.items() if name != ROOT_FILE}
-        reports = read_reports(ours or theirs, root_of(run.reports))
-        return result(run, step, reports, expected=True, why=_why(run, reports, wrote=bool(ours)))
+def starts_pytest(command: str) -> bool:
+    """Whether this is what a command does by its own words."""
+    return any(_starts(words) for words in commands(command))
 
 
-def _starts_pytest(words: Sequence[str]) -> bool:
+def why(run: Run, reports: Reports, *, known: bool, wrote: bool) -> str:
+    """What the exit code means, where it is pytest's own. `known`: the step starts pytest; `wrote`: a report is there."""
+    empty = wrote and not reports.cases
+    if run.exit_code == 0:
+        return NOTHING if known and empty else ""
+    if not wrote and _SUMMARY.search(run.output.text):
+        return UNHEARD
+    return _meaning(run, empty=empty) if known or wrote else ""
+
+
+def _meaning(run: Run, *, empty: bool) -> str:
+    """`empty`: a report is there, and no test in it."""
+    output = run.output.text
+    if empty and run.exit_code == NONE_COLLECTED:
+        return NOTHING
+    if run.exit_code == USAGE and (wrong := _usage_error(output)):
+        return wrong
+    sign, meaning = _EXIT_CODES.get(run.exit_code or 0, (_NONE_RAN, ""))
+    if meaning and sign.search(output):
+        return meaning
+    return NOTHING if empty and _NONE_RAN.search(output) else ""
+
+
+def _starts(words: Sequence[str]) -> bool:
     program = words[0].rpartition("/")[2]
     if program in _NAMES:
         return True
     if _PYTHON.fullmatch(program):
         return any(pair in {("-m", "pytest"), ("-m", "py.test")} for pair in pairwise(words))
     return program in _STARTERS and any(
-        words[at - 1] not in _NAMES_NO_PROGRAM and not _STARTERS & {words[at]} and _starts_pytest(words[at:])
+        words[at - 1] not in _NAMES_NO_PROGRAM and not _STARTERS & {words[at]} and _starts(words[at:])
         for at in range(1, len(words))
     )
 
@@ -76,20 +77,3 @@ def _starts_pytest(words: Sequence[str]) -> bool:
 def _usage_error(output: str) -> str:
     said = _USAGE.findall(output)
     return f"pytest: usage error: {said[-1].strip()}" if said else ""
-
-
-def _why(run: Run, reports: Reports, *, wrote: bool) -> str:
-    """What the exit code means, where it is pytest's own."""
-    output = run.output.text
-    if run.exit_code == 0:
-        return NOTHING if wrote and not reports.cases else ""
-    if not wrote and PLUGIN in output:
-        return f"pytest could not load selfheal's plugin: the step hides PYTHONPATH={SUPPORT} from it"
-    if run.exit_code not in _EXIT_CODES:
-        return ""
-    if run.exit_code == USAGE and (wrong := _usage_error(output)):
-        return wrong
-    if run.exit_code == NONE_COLLECTED and wrote and not reports.cases:
-        return NOTHING
-    sign, meaning = _EXIT_CODES[run.exit_code]
-    return meaning if sign.search(output) else ""

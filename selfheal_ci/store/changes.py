@@ -15,6 +15,9 @@ REGULAR = ("100644", "100755")
 LINKS = "160000"
 _COMMIT = re.compile(rb"\0\0(?=[0-9a-f]{40,64}\0)")
 _NUMBERS = re.compile(rb"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
+# Anywhere in the message: forges that squash put other text behind it.
+_TRAILER = re.compile(r"^[ \t]*Selfheal-Fingerprint: (\S+)[ \t]*$", re.MULTILINE)
+LOOKED_BACK = 500  # commits
 _HEADER = b"diff --git "
 
 Read = Callable[[str], bytes]
@@ -50,6 +53,18 @@ def read_hunks(git: Git, old: str, new: str, read: Read) -> Iterator[Hunk]:
             yield from _text_hunks(file, spans[file.path], read)
         else:
             yield Hunk(file.path, 0, (), (), _content(file.old, read), _content(file.new, read), whole=True)
+    yield from _renamed_hunks(git, old, new, read)
+
+
+def _renamed_hunks(git: Git, old: str, new: str, read: Read) -> Iterator[Hunk]:
+    """What changed inside of files that were moved: beside the two hunks that move them."""
+    moved = (*DIFF, "--find-renames", "--diff-filter=R")  # the last word on renames counts
+    said = git.run(*moved, "--raw", "-z", "--no-abbrev", old, new).split(b"\0")
+    patch = git.run(*moved, "-p", "-U0", "--histogram", old, new)
+    for (line, _, path), spans in zip(zip(said[::3], said[1::3], said[2::3], strict=False), _spans(patch), strict=True):
+        old_mode, new_mode, old_blob, new_blob, _ = line.decode().lstrip(":").split(" ")
+        if {old_mode, new_mode} <= set(REGULAR):
+            yield from _text_hunks(Changed(named(path), (new_mode, old_blob), (new_mode, new_blob), "M"), spans, read)
 
 
 def read_changed(git: Git, old: str, new: str) -> list[Changed]:
@@ -72,6 +87,13 @@ def read_commits(git: Git, old: str, new: str) -> Iterator[Commit]:
         id_, subject, rest = commit.split(b"\0", 2)
         paths = rest.removeprefix(b"\0\n").split(b"\0")
         yield Commit(id_.decode(), subject.decode("utf-8", "replace"), tuple(named(path) for path in paths if path))
+
+
+def read_healed(git: Git, commit: str, fingerprints: frozenset[str]) -> list[str]:
+    """The ids of the last commits that name one of the fingerprints, newest first; none that has not exactly one parent."""
+    words = ("log", "-z", f"--max-count={LOOKED_BACK}", "--min-parents=1", "--max-parents=1", "--format=%H%n%B")
+    told = git.run(*words, commit, "--").decode("utf-8", "replace").split("\0")
+    return [message.partition("\n")[0] for message in told if not fingerprints.isdisjoint(_TRAILER.findall(message))]
 
 
 def named(path: bytes) -> str:

@@ -6,12 +6,13 @@ import os
 import re
 import stat
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from selfheal_ci.errors import ToolError
 from selfheal_ci.store.gitconfig import Config, read_config
+from selfheal_ci.store.index import Index, read_index, stat_below
 
 LARGEST = 64 << 20  # of a file in .git that we read
 NESTING = 5  # symbolic refs and alternates that lead to others
@@ -34,6 +35,20 @@ class Checkout:
     default_branch: str | None = None  # the remote's, where the checkout remembers it
     excludes: bytes = b""  # what is ignored besides .gitignore
     shallow: bytes = b""
+    personal: Config = field(default_factory=lambda: Config({}))  # of the person whose checkout it is
+    private: Path | None = None  # its own part of .git, which is not the same for each worktree
+
+    def setting(self, name: str) -> str:
+        """What the checkout's configuration says, else the person's."""
+        return self.config.get(name) or self.personal.get(name)
+
+    def index(self) -> Index:
+        """What git saw of the files when it last looked."""
+        path = (self.private or self.folder) / "index"
+        about = stat_below(path.parent, path.name)
+        if self.private is None or about is None:
+            return Index()
+        return read_index(_bytes(path), about.st_mtime_ns, self.object_format)
 
     @property
     def repository(self) -> str:
@@ -69,14 +84,17 @@ def read_checkout(folder: Path) -> Checkout:
         default.removeprefix("refs/remotes/origin/") or None if valid_ref(default) else None,
         _bytes(common / "info" / "exclude"),
         _shallow(common, IDS[object_format]),
+        private=private,
     )
 
 
-def personal_excludes(home: Path) -> bytes:
-    """What a person's own git ignores everywhere. It is theirs: no test wrote it."""
-    said = _bytes(home / ".gitconfig", links=True).decode("utf-8", "surrogateescape")
-    named = read_config(said).get("core.excludesfile") or "~/.config/git/ignore"
-    return _bytes(home / named.removeprefix("~/"), links=True)
+def with_personal(checkout: Checkout, home: Path) -> Checkout:
+    """The checkout with what a person's own git is told everywhere. It is theirs: no test wrote it."""
+    said = b"\n".join(_bytes(home / name, links=True) for name in (".config/git/config", ".gitconfig"))
+    personal = read_config(said.decode("utf-8", "surrogateescape"))
+    named = personal.get("core.excludesfile") or "~/.config/git/ignore"
+    excludes = checkout.excludes + b"\n" + _bytes(home / named.removeprefix("~/"), links=True)
+    return replace(checkout, personal=personal, excludes=excludes)
 
 
 def without_credentials(url: str) -> str:

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
 from selfheal_ci.errors import UsageError
+from selfheal_ci.ports import Engine
 from selfheal_ci.store.bare import EMPTY_TREE, make_store
-from selfheal_ci.store.changes import DIFF, LINKS, named, read_commits, read_hunks
-from selfheal_ci.store.checkout import IDS, Checkout, personal_excludes, read_checkout
+from selfheal_ci.store.changes import DIFF, LINKS, named, read_commits, read_healed, read_hunks
+from selfheal_ci.store.checkout import IDS, Checkout, read_checkout, with_personal
+from selfheal_ci.store.committed import CommittedEngine
+from selfheal_ci.store.conversions import ATTRIBUTES_FILE, Conversions, read_conversions
 from selfheal_ci.store.git import Git
+from selfheal_ci.store.index import Index
 from selfheal_ci.store.objects import Objects
+from selfheal_ci.store.snapshot import Snapshot
 from selfheal_ci.store.synthetic import nearest_tag, put_repository
 from selfheal_ci.store.trees import make_tree, private_index, read_tree, replaced, without_submodules
+from selfheal_ci.store.working import ConvertingEngine, Forms
 from selfheal_ci.store.worktree import (
     ALWAYS_ENVIRONMENT,
     JUNK,
@@ -30,6 +36,7 @@ from selfheal_ci.store.worktree import (
 from selfheal_ci.values import Attested, Base, Changes, Commit, Content, Entry, Hunk, Source, Tree, blob_id
 from selfheal_ci.words import one_line
 
+MAIL = b"From: selfheal-ci <selfheal-ci@users.noreply.github.com>\nSubject: [PATCH] fix(ci): what selfheal verified\n\n---\n"
 DEFAULT_BRANCHES = ("main", "master")
 
 
@@ -44,7 +51,7 @@ def open_store(source: Path, work: Path, *, home: Path | None = None) -> Iterato
         raise UsageError(f"{source} is no folder", hint="name the checkout with --source")
     checkout = read_checkout(source.resolve())
     if home:
-        checkout = replace(checkout, excludes=checkout.excludes + b"\n" + personal_excludes(home))
+        checkout = with_personal(checkout, home)
     git = make_store(checkout, work)
     with ExitStack() as stack:
         yield Store(git, checkout, Objects(git, stack))
@@ -58,6 +65,8 @@ class Store:
         self.checkout = checkout
         self._objects = objects
         self._trees: dict[str, Tree] = {}
+        self._repositories: dict[str, str] = {}  # trees as the working tree has them → the tree that runs' .git has
+        self.forms = Forms(Conversions(), self.read)  # of the last failing tree
 
     # The checkout
 
@@ -72,7 +81,7 @@ class Store:
             branch=self.checkout.branch,
             commit=self.checkout.commit,
             tree=Tree(tree, self.checkout.folder, entries, self.environment),
-            dirty=self.checkout.commit is not None and bool(changes),
+            dirty=self.checkout.commit is not None and bool(changes or self.forms.unsure),
             base=None,
             on_default_branch=self.is_default(self.checkout.branch),
         )
@@ -96,7 +105,47 @@ class Store:
 
     def uncommitted(self) -> Sequence[str]:
         """The paths in which the checkout differs from its commit, untracked ones too; what makes a healing `dirty`."""
-        return sorted(self._since_head(self.failing().tree.entries)) if self.checkout.commit else []
+        if not self.checkout.commit:
+            return []
+        changed = self._since_head(self.failing().tree.entries)
+        return sorted(map(self._why, {*changed, *self.forms.unsure}))
+
+    def converting(self, engine: Engine) -> Engine:
+        """The engine, whose runs see files as the working tree has them, and their changes as committed."""
+        committed = CommittedEngine(engine) if self.checkout.commit else engine
+        return ConvertingEngine(committed, self.forms, self.checked_out) if self.forms else committed
+
+    def checked_out(self, tree: Tree) -> Tree:
+        """A tree as a working tree would have it: line ends, encodings, what is behind Git LFS's pointers."""
+        raw: dict[str, Entry | None] = {}
+        made: list[bytes] = []
+        for path in self.forms.conversions.files:
+            if entry := tree.entries.get(path):
+                if entry == self.forms.entries.get(path):
+                    raw[path] = self.forms.raw.get(path, entry)
+                else:
+                    content = self.forms.content(path, Content(self.read(entry), entry.mode))
+                    made.append(content.data)
+                    raw[path] = self._entry(content)
+        self._objects.keep(made)
+        raw = {path: entry for path, entry in raw.items() if entry != tree.entries[path]}
+        filtered = {path: entry for path, entry in raw.items() if self.forms.conversions.files[path].filter}
+        out = make_tree(self.git, tree.id, raw)
+        self._repositories[out] = make_tree(self.git, tree.id, filtered)
+        return replace(tree, id=out, entries=replaced(tree.entries, raw))
+
+    def conversions(self, paths: Sequence[str]) -> Conversions:
+        """What git converts of these paths; mostly nothing."""
+        setting, commit = self.checkout.setting, self.checkout.commit
+        attributed = any(path.rpartition("/")[2] == ATTRIBUTES_FILE for path in self._head_entries)
+        if commit is None or not (attributed or setting("core.autocrlf")):
+            return Conversions()
+        return read_conversions(self.git, commit, setting, paths)
+
+    def committed(self, path: str) -> bytes:
+        """What git keeps of a file in the checkout's commit; nothing where it keeps none."""
+        entry = self._head_entries.get(path)
+        return self.read(entry) if entry and entry.mode != LINKS else b""
 
     def default_commit(self, branch: str | None = None) -> str | None:
         """The commit of the default branch as it was fetched; never of a branch that was made here."""
@@ -149,6 +198,12 @@ class Store:
         """See History."""
         return list(read_hunks(self.git, old.id, new.id, self._objects.read))
 
+    def healed(self, fingerprints: Collection[str]) -> Sequence[Commit]:
+        """See History."""
+        commit = self.checkout.commit
+        found = read_healed(self.git, commit, frozenset(fingerprints)) if commit else []
+        return [each for id_ in found for each in self.commits(f"{id_}~1", id_)]
+
     # Files
 
     def read(self, entry: Entry) -> bytes:
@@ -168,7 +223,8 @@ class Store:
             _put(f"{into}/{path}", Content(data, entry.mode))
         copy_environment(tree.root, tree.environment, into)
         if self.checkout.commit:
-            put_repository(self.git, tree.id, into, branch=self.checkout.branch, tag=self._tag)
+            shown, settings = self._repositories.get(tree.id, tree.id), self.forms.conversions.settings
+            put_repository(self.git, shown, into, branch=self.checkout.branch, tag=self.tag, settings=settings)
 
     def write(self, tree: Tree, changes: Changes) -> Tree:
         """See Files."""
@@ -178,8 +234,9 @@ class Store:
         return replace(tree, id=made, entries=replaced(tree.entries, entries))
 
     def patch(self, old: Tree, new: Tree) -> bytes:
-        """See Files. `git apply` takes it."""
-        return self.git.run(*DIFF, "-p", "--binary", "--full-index", old.id, new.id)
+        """See Files. `git apply` and `git am` take it."""
+        difference = self.git.run(*DIFF, "-p", "--binary", "--full-index", old.id, new.id)
+        return MAIL + difference if difference else b""
 
     def patched(self, tree: Tree, patch: bytes) -> Tree:
         """The tree with a patch in git's format. Raises UsageError when it does not apply."""
@@ -199,7 +256,8 @@ class Store:
         return read_tree(self.git, commit) if commit else {}
 
     @cached_property
-    def _tag(self) -> str | None:
+    def tag(self) -> str | None:
+        """The tag from which versions count, as runs see it."""
         return nearest_tag(self.git, self.checkout.commit) if self.checkout.commit else None
 
     @cached_property
@@ -219,27 +277,24 @@ class Store:
         return changes | {path: entry for path, entry in entries.items() if head.get(path) != entry}
 
     def _snapshot(self, head: dict[str, Entry]) -> dict[str, Entry]:
-        """Every file of the working tree; new bytes are kept."""
+        """Every file of the working tree, as git would keep it; new bytes are kept, also as they are."""
         config = self.checkout.config
         place = WorkTree(self.checkout.folder, keep_modes=config.is_false("core.filemode"))
-        sparse = config.is_true("core.sparsecheckout")
-        entries: dict[str, Entry] = {}
+        paths = (*without_submodules(head), *(path for path in self._others if not path.endswith("/")))
+        conversions = self.conversions(paths)
+        filters = any(conversion.filter for conversion in conversions.files.values())
+        index = self.checkout.index() if filters else Index()
+        taken = Snapshot(place, head, conversions, index, self.read, self._entry)
+        self._objects.keep(taken.take(paths, sparse=config.is_true("core.sparsecheckout")))
+        self.forms = Forms(conversions, self.read, taken.entries, taken.raw, frozenset(taken.unsure))
+        return taken.entries
 
-        def fresh() -> Iterator[bytes]:
-            known = {entry.blob for entry in head.values()}
-            for path in (*without_submodules(head), *(path for path in self._others if not path.endswith("/"))):
-                before = head.get(path)
-                content = place.look(path, before.mode if before else None)
-                if content is not None:
-                    entries[path] = self._entry(content)
-                    if entries[path].blob not in known:
-                        known.add(entries[path].blob)
-                        yield content.data
-                elif before and sparse:
-                    entries[path] = before
-
-        self._objects.keep(fresh())
-        return entries
+    def _why(self, path: str) -> str:
+        """A path that is not as it is committed, and what may explain it."""
+        conversion = self.forms.conversions.files.get(path)
+        if conversion and conversion.filter and path in self._head_entries:
+            return f"{path} (or its filter `{conversion.filter}`, which is not run here: see `git status`)"
+        return path
 
     def _list(self, *words: str) -> list[str]:
         """Paths that are not tracked, as git lists them by the checkout's ignore files and our own private index."""

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from selfheal_ci.store.git import Git
 
 WHO = {"NAME": "selfheal", "EMAIL": "selfheal@localhost", "DATE": "@1700000000 +0000"}
+VALUES = ("true", "yes", "on", "1", "input", "crlf", "lf", "native", "false", "no", "off", "0")  # of core.autocrlf, core.eol
 IDENTITY = {f"GIT_{role}_{fact}": value for role in ("AUTHOR", "COMMITTER") for fact, value in WHO.items()}
 
 
-def put_repository(git: Git, tree: str, into: Path, *, branch: str | None, tag: str | None) -> None:
-    """Make a repository in a folder that holds the tree's files: versions come from tags, and checks compare with HEAD."""
+def put_repository(
+    git: Git, tree: str, into: Path, *, branch: str | None, tag: str | None, settings: Mapping[str, str]
+) -> None:
+    """Make a repository in a folder that holds the tree's files: versions come from tags, and checks compare with HEAD.
+
+    `settings` say how files are converted.
+    """
     commit = git.run("commit-tree", tree, stdin=b"The tree under repair\n", env=IDENTITY).decode().strip()
     ours = Git(into / ".git", git.object_format)
     ours.run("init", "--quiet", "--template=", f"--object-format={git.object_format}")
@@ -20,6 +27,9 @@ def put_repository(git: Git, tree: str, into: Path, *, branch: str | None, tag: 
         "--stdin",
         stdin=git.run("pack-objects", "--revs", "--stdout", "-q", "--window=0", stdin=commit.encode()),
     )
+    for name, value in settings.items():
+        if value in VALUES:
+            ours.run("config", name, value)
     head = f"refs/heads/{branch or 'main'}"
     ours.run("update-ref", head, commit)
     ours.run("symbolic-ref", "HEAD", head)

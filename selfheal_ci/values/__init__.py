@@ -19,13 +19,20 @@ from selfheal_ci.values.attempts import (
 )
 from selfheal_ci.values.findings import HEALABLE, Attested, Base, Culprit, Finding, Kind
 from selfheal_ci.values.healings import Healing, PatchedFile, Publication, Published, Source, Status
+from selfheal_ci.values.ids import diagnostic_id, is_test, tool_of
 from selfheal_ci.values.runs import (
+    MORE,
+    NOTHING_HEARD,
     REPORTS,
     SUPPORT,
+    USUAL,
+    Allowance,
     Command,
     Failure,
     Green,
+    Heard,
     Limits,
+    Line,
     Output,
     Recipe,
     Red,
@@ -33,6 +40,7 @@ from selfheal_ci.values.runs import (
     Run,
     Step,
     Stop,
+    Trace,
     Unclear,
     ids_of,
 )
@@ -40,9 +48,13 @@ from selfheal_ci.values.trees import NOTHING, Changes, Commit, Content, Entry, H
 
 __all__ = [
     "HEALABLE",
+    "MORE",
     "NOTHING",
+    "NOTHING_HEARD",
     "REPORTS",
     "SUPPORT",
+    "USUAL",
+    "Allowance",
     "Attempt",
     "Attested",
     "Base",
@@ -61,10 +73,12 @@ __all__ = [
     "Finding",
     "Green",
     "Healing",
+    "Heard",
     "Hunk",
     "Kind",
     "Lack",
     "Limits",
+    "Line",
     "Output",
     "PatchedFile",
     "Publication",
@@ -80,11 +94,15 @@ __all__ = [
     "Status",
     "Step",
     "Stop",
+    "Trace",
     "Tree",
     "Unclear",
     "Unusable",
     "Verdict",
     "Verified",
     "blob_id",
+    "diagnostic_id",
     "ids_of",
+    "is_test",
+    "tool_of",
 ]

@@ -59,6 +59,7 @@ class Candidate:
     flaw: str | None = None  # why there is nothing to judge: an edit that did not apply, a model that declined
     cost: Cost = Cost()
     labels: tuple[str, ...] = ()
+    rivals: tuple[str, ...] = ()  # words for other candidates that would turn the targets green, too
 
 
 @dataclass(frozen=True)

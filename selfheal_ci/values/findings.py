@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from selfheal_ci.values.runs import USUAL, Allowance, Red
 from selfheal_ci.values.trees import Hunk, Tree
 
 
@@ -48,11 +49,16 @@ class Base:
 
 @dataclass(frozen=True)
 class Culprit:
-    """The hunk that made the step fail, and how we know."""
+    """The hunks that made failures, and how we know."""
 
-    hunk: Hunk
+    hunks: tuple[Hunk, ...]  # one, unless it takes several together
     commit: str | None  # None when several commits changed the file, or the change is not committed
     how: str  # "reverting it alone turns 3 of 3 green"
+
+    @property
+    def hunk(self) -> Hunk:
+        """The one to show."""
+        return self.hunks[0]
 
 
 @dataclass(frozen=True)
@@ -66,5 +72,9 @@ class Finding:
     green: Tree | None = None  # the tree of the green revision, where it was confirmed
     hunks: tuple[Hunk, ...] = ()  # green → failing, source files only, the likeliest first
     green_passed: frozenset[str] = frozenset()  # what passed on green and could not run on the failing tree
-    culprit: Culprit | None = None
+    culprits: Mapping[str, Culprit] = field(default_factory=dict)  # fingerprint of a group → what made it
+    culprit: Culprit | None = None  # the first of them; in a case, the one of its group
+    reached: bool = True  # whether edits reach the tests; if not, there is nothing to heal
+    allowance: Allowance = USUAL  # what the runs that heal it may use
+    instead: Red | None = None  # what fails with this allowance, where the machine had given out before
     model_verdict: str | None = None  # what the model said when it declined; never decides the status

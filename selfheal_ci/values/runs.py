@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+import math
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from selfheal_ci.values.ids import tool_of
 from selfheal_ci.values.trees import NOTHING, Changes
 
 
@@ -32,6 +34,9 @@ class Recipe:
     build_files: frozenset[str] = frozenset()  # paths whose change asks for a new setup
 
 
+MORE = 2  # times as much as the limit, for a run that gets more
+
+
 @dataclass(frozen=True)
 class Limits:
     """What one run may use."""
@@ -41,7 +46,28 @@ class Limits:
     disk: int = 4 << 30  # bytes
     output: int = 16 << 20  # bytes kept of what it prints
 
+    def with_more(self, ran_out: Stop | None) -> Limits:
+        """The same limits, but MORE times as much of what ran out."""
+        match ran_out:
+            case Stop.MEMORY:
+                return replace(self, memory=MORE * self.memory)
+            case Stop.DISK:
+                return replace(self, disk=MORE * self.disk)
+            case Stop.PROCESSES:
+                return replace(self, processes=MORE * self.processes)
+            case Stop.EXITED | Stop.TIMEOUT | Stop.KILLED | None:
+                return self
 
+
+@dataclass(frozen=True)
+class Allowance:
+    """What the runs of a healing may use, where that is not what the limits say."""
+
+    more: Stop | None = None  # more of what ran out; see Limits.with_more
+    seconds: float = math.inf  # none of them needs longer
+
+
+USUAL = Allowance()
 REPORTS = "/tmp/selfheal-reports"  # empty, writable folder that every engine gives a run  # noqa: S108
 SUPPORT = "/tmp/selfheal-support"  # where Command.support is found by the run  # noqa: S108
 
@@ -56,6 +82,7 @@ class Command:
     reports: tuple[str, ...] = ()  # globs below the tree; everything in REPORTS is read as well
     support: Mapping[str, bytes] = field(default_factory=dict)  # name → bytes, laid into SUPPORT
     network: bool = False
+    more: Stop | None = None  # what it gets more of than the limits say; see Limits.with_more
 
 
 class Stop(StrEnum):
@@ -111,11 +138,30 @@ class Failure:
 
 
 @dataclass(frozen=True)
+class Heard:
+    """The tools that said all they had to say: what they do not complain of is in order."""
+
+    tools: frozenset[str] = frozenset()
+    unread: frozenset[str] = frozenset()  # how ids begin of what they would not have said: the file does not parse
+
+    def clears(self, id_: str) -> bool:
+        """Whether a complaint under this id would have been heard."""
+        return tool_of(id_) in self.tools and not id_.startswith(tuple(self.unread))
+
+
+NOTHING_HEARD = Heard()
+
+
+@dataclass(frozen=True)
 class Green:
     """Exit code 0, and no report disagrees."""
 
     run: Run
     passed: frozenset[str]
+
+    def passes(self, ids: Collection[str]) -> frozenset[str]:
+        """Those that pass: tests that ran, and all that a tool may complain of."""
+        return frozenset(id_ for id_ in ids if id_ in self.passed or tool_of(id_))
 
 
 @dataclass(frozen=True)
@@ -125,10 +171,16 @@ class Red:
     run: Run
     passed: frozenset[str]
     failures: tuple[Failure, ...]
+    heard: Heard = NOTHING_HEARD
 
     @property
     def ids(self) -> frozenset[str]:
         return frozenset(failure.id for failure in self.failures)
+
+    def passes(self, ids: Collection[str]) -> frozenset[str]:
+        """Those that pass: tests that ran, and what a tool does not complain of that was heard to its end."""
+        failing = self.ids
+        return frozenset(id_ for id_ in ids if id_ in self.passed or (id_ not in failing and self.heard.clears(id_)))
 
 
 @dataclass(frozen=True)
@@ -138,8 +190,26 @@ class Unclear:
     run: Run
     why: str  # "timeout after 60 s"
 
+    def passes(self, ids: Collection[str]) -> frozenset[str]:
+        """None."""
+        return frozenset()
+
 
 Result = Green | Red | Unclear
+Line = tuple[str, int]  # path relative to the tree, number from 1
+
+
+@dataclass(frozen=True)
+class Trace:
+    """Which lines of the tree each test executed in one run. Nothing at all where that cannot be told."""
+
+    lines: Mapping[str, frozenset[Line]] = field(default_factory=dict)  # under "": at import, for all tests
+    passed: frozenset[str] = frozenset()  # of the tests in `lines`
+    failed: frozenset[str] = frozenset()  # all that failed; a file that cannot be read has no lines of its own
+
+    def executed(self, ids: Iterable[str]) -> frozenset[Line]:
+        """The lines that any of these tests needs, those of imports too."""
+        return frozenset().union(*(self.lines.get(id_, frozenset()) for id_ in ("", *ids)))
 
 
 def ids_of(failures: Iterable[Failure]) -> frozenset[str]:

@@ -16,7 +16,7 @@ class Entry:
     """What a git tree says of one path."""
 
     mode: str  # "100644", "100755", "120000"
-    blob: str  # object id of the bytes as they are in the checkout, no filter applied
+    blob: str  # object id of the bytes as git keeps them; a working tree may have them with other line ends
 
 
 @dataclass(frozen=True)

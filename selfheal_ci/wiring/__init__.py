@@ -27,7 +27,7 @@ from selfheal_ci.runners import runner_for
 from selfheal_ci.store import Store, open_store
 from selfheal_ci.values import NOTHING, Healing, Lack, Source, Status, Step
 from selfheal_ci.wiring.builder import Builder, read_token
-from selfheal_ci.wiring.reading import checkout, choose_steps, complete, find_source, read_configuration
+from selfheal_ci.wiring.reading import checkout, choose_steps, complete, find_source, read_configuration, reported
 from selfheal_ci.wiring.workplace import workplace
 
 if TYPE_CHECKING:
@@ -96,8 +96,8 @@ def deliver_healing(
             if guessed:
                 tell(Warned(f"no steps are configured: taking the usual command, {steps[0].run}"))
             builder = Builder(settings, environ, redactor)
-            engine = builder.engine(store, work, given)
-            known_red = settings.failed or ci is not None
+            engine = store.converting(builder.engine(store, work, source.branch, given))
+            known_red = settings.failed or ci is not None or bool(settings.report)
             healing = _heal(source, steps, engine, builder, store, tell, known_red=known_red)
             _write(folder, healing, store, engine.name, redactor)
         except SelfhealError as error:
@@ -123,10 +123,10 @@ def run_shell(asked: Mapping[str, Any], patch: Path | None, *, environ: Mapping[
             except OSError as missing:
                 raise UsageError(f"{patch}: {missing.strerror}", hint="name a patch with --with") from missing
             changes = difference(source.tree, patched, store.read)
-        engine = Builder(settings, environ, Redactor({})).local(store, work)
+        engine = Builder(settings, environ, Redactor({})).local(store, work, source.branch)
         recipe = config.recipe(settings, environ, frozenset())
-        with engine.prepare(source.tree, recipe) as sandbox:
-            return sandbox.interact(changes)
+        with engine.prepare(store.checked_out(source.tree), recipe) as sandbox:
+            return sandbox.interact(store.forms.to_working_tree(changes))
 
 
 def run_publish(
@@ -143,10 +143,12 @@ def run_publish(
     place, saying = Path(folder), saying or Saying()
     with workplace() as work, open_store(checkout(asked), work / "store", home=_home(environ)) as store:
         complete(store, environ, read_token(environ))
-        settings = read_configuration(store, asked, read_ci(environ)).settings
+        configuration = read_configuration(store, asked, read_ci(environ))
+        settings, steps = configuration.settings, configuration.steps
         builder = Builder(settings, environ, Redactor(known_secrets(environ)))
         wishes = publish.Wishes(settings.target, settings.branch_prefix)
-        publication = publish.check(place, store, builder.policy(), wishes, repository=store.checkout.repository)
+        repository = store.checkout.repository
+        publication = publish.check(place, store, builder.policy(), wishes, repository=repository, steps=steps)
         if dry_run:
             names = ", ".join(file.path for file in publication.files)
             print(f"would push {publication.branch} for {publication.target}, changing {names}", file=saying.stream)
@@ -165,12 +167,14 @@ def _heal(
     """Heal the first step that fails; the ones after it are not checked."""
     began, settings = time.monotonic(), builder.settings
     meter = Meter(began + settings.max_minutes * 60)
-    ladder, gate = builder.ladder(meter, tell), builder.gate()
+    ladder, gate = builder.ladder(meter, tell, store), builder.gate()
     recipe = config.recipe(settings, builder.environ, frozenset(filter(is_build_file, source.tree.entries)))
     with open_labs(source.tree, engine=engine, recipe=recipe, files=store, meter=meter, tell=tell) as lab_for:
         for number, step in enumerate(steps, 1):
             lab, last = lab_for(step, runner_for(step)), number == len(steps)
-            healing = cycle.heal(source, lab, store, ladder, gate.judge, tell, known_red=known_red and last)
+            hint = reported(source.tree.root, settings.report, step)
+            red = known_red and last
+            healing = cycle.heal(source, lab, store, ladder, gate.judge, tell, known_red=red, reported=hint if last else ())
             if healing.status is not Status.HEALTHY:
                 break
     rest = tuple(f"step {later.name}" for later in steps[number:])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,17 +17,24 @@ from selfheal_ci.gate.policy import Policy
 from selfheal_ci.gate.verify import Gate
 from selfheal_ci.lab import Meter
 from selfheal_ci.paths import untouchable
-from selfheal_ci.ports import Engine, Forge, Observer, Remedy
+from selfheal_ci.ports import Engine, Forge, History, Observer, Remedy
 from selfheal_ci.redact import Redactor
 from selfheal_ci.remedies.fixer import Fixer
+from selfheal_ci.remedies.mutation.remedy import Mutation
+from selfheal_ci.remedies.own_changes import OwnChanges
+from selfheal_ci.remedies.recall import Recall
 from selfheal_ci.remedies.revert import Revert
+from selfheal_ci.remedies.shrunk_revert import ShrunkRevert
 from selfheal_ci.store import Store
 from selfheal_ci.store.remote import Address, address
 
 if TYPE_CHECKING:
     from selfheal_ci.engines.dagger_session import Given
     from selfheal_ci.engines.local import LocalEngine
+    from selfheal_ci.engines.states import States
     from selfheal_ci.remedies.model.conversation import Model
+
+log = logging.getLogger(__name__)
 
 TokenFor = Callable[[Address], str | None]
 GIVEN = ("DAGGER_SESSION_PORT", "_EXPERIMENTAL_DAGGER_RUNNER_HOST")  # a Dagger engine is there already
@@ -41,7 +49,7 @@ class Builder:
     environ: Mapping[str, str]
     redactor: Redactor
 
-    def engine(self, store: Store, work: Path, given: Given | None) -> Engine:
+    def engine(self, store: Store, work: Path, branch: str | None, given: Given | None) -> Engine:
         """The engine that was asked for; `auto` takes Dagger where one is given and setup says how to fill it."""
         settings = self.settings
         is_given = given or any(self.environ.get(name) for name in GIVEN)
@@ -53,14 +61,27 @@ class Builder:
                 hint = 'write setup = ["pip install …"]; environment folders such as .venv are not sent into containers'
                 raise UsageError("the Dagger engine needs `setup`, and there is none", hint=hint)
             return DaggerEngine(store.export, work, settings.image, limits, self.environ, concurrency, given)
-        return self.local(store, work)
+        return self.local(store, work, branch)
 
-    def local(self, store: Store, work: Path) -> LocalEngine:
-        """The engine of this machine."""
+    def local(self, store: Store, work: Path, branch: str | None) -> LocalEngine:
+        """The engine of this machine. What one branch's setup made is of no use to another: it need not be trusted."""
         from selfheal_ci.engines.local import LocalEngine
 
         concurrency = self.settings.concurrency or os.cpu_count() or 1
-        return LocalEngine(store.export, work, config.limits(self.settings), self.environ, concurrency)
+        scope = f"{store.checkout.repository}\n{branch}\n{store.tag}"
+        limits = config.limits(self.settings)
+        return LocalEngine(store.export, work, limits, self.environ, concurrency, self._states(), scope)
+
+    def _states(self) -> States | None:
+        """Where prepared states are kept, if there is a place."""
+        from selfheal_ci.engines.states import States, open_folder
+
+        folder = config.cache_folder(self.settings.cache_dir, self.environ)
+        try:
+            return States(open_folder(folder), config.size_of(self.settings.cache_max_size)) if folder else None
+        except OSError as closed:
+            log.info("nothing is kept for the next healing: %s: %s", folder, closed.strerror)
+            return None
 
     def gate(self) -> Gate:
         """The judge, who knows the project's own rules and this machine's secrets."""
@@ -70,12 +91,16 @@ class Builder:
         """The built-in rules and the project's own."""
         return Policy(self.settings.protected, self.settings.max_files, self.settings.max_lines)
 
-    def ladder(self, meter: Meter, tell: Observer) -> list[Remedy]:
+    def ladder(self, meter: Meter, tell: Observer, history: History) -> list[Remedy]:
         """The remedies that were asked for, in order."""
         known: Mapping[str, Callable[[], Remedy]] = {
             "fixer": Fixer,
             "model": partial(self._model, meter, tell),
+            "mutation": Mutation,
+            "own-changes": OwnChanges,
+            "recall": partial(Recall, history),
             "revert": Revert,
+            "shrunk-revert": ShrunkRevert,
         }
         for name in self.settings.ladder:
             if name not in known:

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from glob import glob
 from pathlib import Path
 from typing import Any
 
 from selfheal_ci import config
 from selfheal_ci.ci import Ci
 from selfheal_ci.config import Configuration, Settings
+from selfheal_ci.detect import read_reports, result
 from selfheal_ci.errors import SelfhealError, UsageError
 from selfheal_ci.store import Store
 from selfheal_ci.store.remote import Remote, address
-from selfheal_ci.values import Attested, Base, Source, Step
+from selfheal_ci.values import Attested, Base, Failure, Output, Red, Run, Source, Step, Stop
 from selfheal_ci.wiring.builder import TokenFor
 
 HOW = "write .selfheal.toml with [steps.tests] and run = …, or give the command: selfheal heal -- COMMAND"
+MOST_REPORTS, LARGEST_REPORT = 100, 64 << 20  # that --report reads; bytes of one
 DEPTH = 64  # commits: more than a guess of the green revision steps back
 
 
@@ -39,6 +44,28 @@ def complete(store: Store, environ: Mapping[str, str], token: TokenFor) -> str |
     except SelfhealError as refused:
         return f"the checkout is shallow, and its history cannot be fetched ({refused.message}): use fetch-depth: 0"
     return None
+
+
+def reported(checkout: Path, globs: Sequence[str], step: Step) -> tuple[Failure, ...]:
+    """What the JUnit reports below these globs say has failed: written by whoever ran the tests, and read as such."""
+    files = sorted({Path(name) for pattern in globs for name in glob(pattern, root_dir=checkout, recursive=True)})  # noqa: PTH207  an absolute one may be asked for
+    found = {str(file): data for file in files[:MOST_REPORTS] if (data := _regular(checkout / file)) is not None}
+    if globs and not found:
+        raise UsageError(f"no report is at {', '.join(globs)}", hint="name one below the checkout with --report")
+    run = Run("", Stop.EXITED, 1, Output(), 0.0)
+    told = result(run, step, read_reports(found, str(checkout)))
+    return tuple(failure for failure in told.failures if not failure.id.startswith("step:")) if isinstance(told, Red) else ()
+
+
+def _regular(path: Path) -> bytes | None:
+    """A file that is no link and not too large."""
+    try:
+        opened = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return None
+    with os.fdopen(opened, "rb") as file:
+        about = os.fstat(opened)
+        return file.read() if stat.S_ISREG(about.st_mode) and about.st_size <= LARGEST_REPORT else None
 
 
 def read_configuration(store: Store, asked: Mapping[str, Any], ci: Ci | None) -> Configuration:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
+from selfheal_ci.engines.holding import hold, remove_unheld
 from selfheal_ci.engines.host import remove
 
 PREFIX = "selfheal-work-"
-LOCK = "in-use"
 
 
 @contextmanager
@@ -21,8 +19,7 @@ def workplace() -> Iterator[Path]:
     parent = _open_folder(Path(tempfile.gettempdir()))
     sweep(parent)
     folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
-    with (folder / LOCK).open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with hold(folder, new=True):
         try:
             yield folder
         finally:
@@ -32,11 +29,7 @@ def workplace() -> Iterator[Path]:
 def sweep(parent: Path) -> None:
     """Remove the folders of ours that nobody holds any more."""
     for folder in parent.glob(f"{PREFIX}*"):
-        with suppress(OSError):  # not ours, still in use, or somebody else removes it
-            if folder.lstat().st_uid == os.geteuid() and not folder.is_symlink():
-                with (folder / LOCK).open() as lock:
-                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    remove(folder)
+        remove_unheld(folder)
 
 
 def _open_folder(usual: Path) -> Path:

@@ -55,7 +55,7 @@ def _environ() -> dict[str, str]:
 
 
 @contextmanager
-def local(work: Path, root: Path) -> Iterator[Bench]:
+def local(work: Path, root: Path, *, overlays: bool = True) -> Iterator[Bench]:
     environ = {**_environ(), "PATH": f"{sys.prefix}/bin:{os.environ['PATH']}"}  # pytest is where this one runs from
 
     def build(files: Files) -> Engine:
@@ -65,9 +65,17 @@ def local(work: Path, root: Path) -> Iterator[Bench]:
             limits=LIMITS,
             environ=environ,
             concurrency=2,
+            overlays=overlays,
         )
 
     yield Bench(build, root, sys.executable)
+
+
+@contextmanager
+def copying(work: Path, root: Path) -> Iterator[Bench]:
+    """The local engine on a machine that cannot lay folders over each other."""
+    with local(work, root, overlays=False) as bench:
+        yield bench
 
 
 @contextmanager
@@ -92,6 +100,7 @@ def _dagger(work: Path, environ: dict[str, str], image: str) -> Callable[[Files]
 
 BENCHES: dict[str, Callable[[Path, Path], AbstractContextManager[Bench]]] = {
     "local": local,
+    "copying": copying,
     "stub": stubbed,
     "dagger": real,
 }
@@ -265,6 +274,30 @@ def test_changed_files_are_newer_than_what_was_built_from_them(bench: Bench) -> 
         run = sandbox.run(Command(f"{bench.python} -c 'import m'", timeout=30), Changes({"m.py": Content(b"print(2)\n")}))
 
     assert run.output.text == "2\n"
+
+
+def test_a_file_becomes_a_folder_and_a_folder_a_file(bench: Bench) -> None:
+    files = {"a": b"file\n", "b/c": b"c\n", "b/d": b"d\n"}
+    changes = Changes({"a": None, "a/x": Content(b"x\n"), "b": Content(b"b\n"), "b/c": None, "b/d": None})
+
+    run = bench.run("cat a/x b; ls a", files, changes)
+
+    assert run.output.text.split() == ["x", "b", "x"]
+    assert run.changed == NOTHING
+
+
+def test_a_folder_that_is_made_anew_has_nothing_of_the_old(bench: Bench) -> None:
+    run = bench.run("rm -r b && mkdir b && echo new > b/new && ls b", {"a": b"a\n", "b/c": b"c\n", "b/d/e": b"e\n"})
+
+    assert run.output.text == "new\n"
+    assert run.changed == Changes({"b/c": None, "b/d/e": None, "b/new": Content(b"new\n")})
+
+
+def test_a_folder_that_is_moved_is_found_in_its_new_place(bench: Bench) -> None:
+    run = bench.run("mv b moved && cat moved/c", {"a": b"a\n", "b/c": b"c\n"})
+
+    assert run.output.text == "c\n"
+    assert run.changed == Changes({"b/c": None, "moved/c": Content(b"c\n")})
 
 
 def test_a_link_in_the_tree_leads_no_change_outside(bench: Bench, tmp_path: Path) -> None:

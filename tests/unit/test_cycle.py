@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from selfheal_ci import cycle
+from selfheal_ci import conclude, cycle
 from selfheal_ci.events import Warned
 from selfheal_ci.gate.policy import Policy
 from selfheal_ci.gate.verify import Gate
@@ -19,11 +19,14 @@ from selfheal_ci.values import (
     Healing,
     Kind,
     Lack,
+    Output,
+    Red,
     Shortfall,
     Status,
+    Stop,
     Verdict,
 )
-from tests.fakes import Check, MemoryHistory, Place, Project, a_guess, a_place
+from tests.fakes import Check, MemoryHistory, Place, Project, a_guess, a_place, a_run
 
 HERE: Project = {"a.py": b"wrong\n", "b.py": b"wrong\n", "tests/test_a.py": b"judge\n"}
 GREEN: Project = {"a.py": b"right\n", "b.py": b"right\n", "tests/test_a.py": b"judge\n"}
@@ -234,3 +237,23 @@ def test_a_hang_on_green_as_well_is_the_machine() -> None:
     healing, _ = healed({"t::a": lambda _: "HANG"}, Offers([]))
 
     assert (healing.status, healing.finding and healing.finding.kind) == (Status.ENVIRONMENT, Kind.INFRASTRUCTURE)
+
+
+def test_what_fails_once_the_step_has_more_is_healed_and_told() -> None:
+    checks: Mapping[str, Check] = {"t::a": lambda files: "HUNGRY" + (" it is wrong" if files["a.py"] == b"wrong\n" else "")}
+
+    healing, place = healed(checks, Offers([{"a.py": b"right\n"}]))
+
+    assert healing.status is Status.HEALED
+    assert [failure.id for failure in healing.failures] == ["t::a"]
+    assert healing.evidence.red_to_green == ("t::a",)
+    assert place.sandbox.commands[-1].more is Stop.MEMORY
+
+
+def test_output_that_is_left_out_is_not_checked() -> None:
+    red = Red(replace(a_run(), output=Output(b"a", b"b", 9000)), frozenset(), ())
+    place = a_place(HERE, {})
+
+    healing = conclude.failing(conclude.begin(place.source, place.lab.step, known_red=False), red)
+
+    assert healing.evidence.not_checked == ("9,000 bytes in the middle of its output (limits.output, --max-output)",)

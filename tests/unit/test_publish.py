@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ from selfheal_ci.values import (
     Publication,
     Published,
     Status,
+    Step,
     Tree,
 )
 from tests.builders import a_repository, commit, git, put
@@ -79,10 +80,16 @@ class Shop:
         (self.folder / "heal.json").write_text(json.dumps(told))
 
     def check(
-        self, *, policy: Policy | None = None, wishes: Wishes | None = None, repository: str | None = None
+        self,
+        *,
+        policy: Policy | None = None,
+        wishes: Wishes | None = None,
+        repository: str | None = None,
+        steps: Sequence[Step] = (),
     ) -> Publication:
         name = repository or self.store.checkout.repository
-        return publish.check(self.folder, self.store, policy or Policy(), wishes or Wishes(), repository=name)
+        policy, wishes = policy or Policy(), wishes or Wishes()
+        return publish.check(self.folder, self.store, policy, wishes, repository=name, steps=steps)
 
 
 @dataclass
@@ -385,3 +392,62 @@ def test_a_path_that_leaves_the_tree_is_refused(shop: Shop, path: str) -> None:
     shop.edit(lambda told: _more(told, path))
 
     assert "this name is not allowed" in refused(shop, PolicyError).message
+
+
+NEAT = Changes({"tests/test_cart.py": Content(b"NEAT = 1\n")})
+LINT = Step("tests", "black --check .")
+
+
+def test_a_formatters_change_of_a_test_is_published_where_the_configuration_says_it_is_one(shop: Shop) -> None:
+    shop.heal(NEAT)
+    shop.edit(lambda told: told["attempts"][0].update(remedy="fixer"))
+
+    assert [file.path for file in shop.check(steps=[LINT]).files] == ["tests/test_cart.py"]
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        pytest.param([], id="no steps"),
+        pytest.param([Step("tests", "pytest")], id="it runs tests"),
+        pytest.param([Step("lint", "black --check .")], id="another step is one"),
+    ],
+)
+def test_what_the_step_is_is_not_believed(shop: Shop, steps: Sequence[Step]) -> None:
+    shop.heal(NEAT)
+    shop.edit(lambda told: told["attempts"][0].update(remedy="fixer"))
+
+    assert "this is a test file" in refused(shop, PolicyError, steps=steps).message
+
+
+def test_another_remedy_may_have_healed_another_part(shop: Shop) -> None:
+    shop.heal(Changes({**NEAT.files, **FIXED.files}))
+
+    def by_two(told: dict[str, Any], tested_by: str) -> None:
+        fixer, model = dict(told["attempts"][0], remedy="fixer"), dict(told["attempts"][0], remedy="model")
+        fixer["files"], model["files"] = ["cart.py"], ["cart.py"]
+        {"fixer": fixer, "model": model}[tested_by]["files"].append("tests/test_cart.py")
+        told["attempts"] = [fixer, model]
+
+    shop.edit(lambda told: by_two(told, "fixer"))
+    assert len(shop.check(steps=[LINT]).files) == 2
+    shop.edit(lambda told: by_two(told, "model"))
+    refused(shop, PolicyError, steps=[LINT])
+
+
+@pytest.mark.parametrize("remedy", ["model", "recall", "mutation", "revert"])
+def test_nobody_but_a_fixer_publishes_a_changed_test(shop: Shop, remedy: str) -> None:
+    shop.heal(NEAT)
+    shop.edit(lambda told: told["attempts"][0].update(remedy=remedy))
+
+    assert "this is a test file" in refused(shop, PolicyError, steps=[LINT]).message
+
+
+def test_a_fixer_that_takes_something_out_of_a_test_is_not_published(tmp_path: Path) -> None:
+    project = a_repository(tmp_path / "shop", {"tests/test_cart.py": "def test_a():\n    assert 1\n"})
+    with open_store(project, tmp_path / "store") as store:
+        shop = Shop(project, store, tmp_path / "selfheal-out")
+        shop.heal(Changes({"tests/test_cart.py": Content(b"def test_a():\n    pass\n")}))
+        shop.edit(lambda told: told["attempts"][0].update(remedy="own-changes"))
+
+        assert "it has 1 assertions, and 0 after it" in refused(shop, PolicyError, steps=[LINT]).message

@@ -9,7 +9,18 @@ from selfheal_ci.deliver import artifact, body
 from selfheal_ci.deliver.artifact import Artifact
 from selfheal_ci.redact import Redactor
 from selfheal_ci.values import Candidate, Cost, Evidence, Healing, Kind, Status, Verified
-from tests.healings import FAILURE, FIX, HEALED_TREE, PATCH, TEST, VERIFIED, a_healing, a_key, assert_golden
+from tests.healings import (
+    FAILURE,
+    FIX,
+    HEALED_TREE,
+    PATCH,
+    TEST,
+    VERIFIED,
+    a_healing,
+    a_key,
+    an_infrastructure,
+    assert_golden,
+)
 
 
 def told(folder: Path, healing: Healing) -> Artifact:
@@ -24,6 +35,12 @@ def test_reports(status: Status) -> None:
     patch = PATCH if healing.changes else b""
 
     assert_golden(f"report_{status}.md", body.report(healing, patch=patch, key=a_key(healing), engine="local"))
+
+
+def test_reports_which_limit_to_raise() -> None:
+    healing = an_infrastructure()
+
+    assert_golden("report_infrastructure.md", body.report(healing, key=a_key(healing), engine="local"))
 
 
 def test_reports_what_was_healed_in_part() -> None:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import random
+import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
-from selfheal_ci.detect.junit import CASES, DEPTH, PARTS, SIZE, TEXT, Outcome, ReportCase, parse, read_reports
+from selfheal_ci.detect.document import CASES, DEPTH, PARTS, SIZE
+from selfheal_ci.detect.document import CHUNK as DOCUMENT_CHUNK
+from selfheal_ci.detect.junit import ID, TEXT, Outcome, ReportCase, parse, read_reports
 from selfheal_ci.errors import ReportError
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "junit"
 SEEDS = sorted(GOLDEN.glob("*.xml"))
+FILES = [(path, path.read_bytes()) for path in SEEDS]
 
 
 def suite(inner: str) -> bytes:
@@ -144,6 +149,52 @@ def test_reads_every_dialect_and_encoding(data: bytes) -> None:
     assert [case.id for case in parse(data)] == ["a"]
 
 
+def test_what_breaks_in_a_suite_itself_is_a_failure_of_the_suite() -> None:
+    data = b'<testsuites><testsuite name="pkg.A"><error message="no" type="OSError">trace</error></testsuite></testsuites>'
+
+    assert parse(data) == (ReportCase("pkg.A", Outcome.ERROR, type="OSError", message="no", text="trace"),)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("surefire-class.xml", {"shop.StoreTest": Outcome.ERROR}),
+        ("xmlrunner-class.xml", {"setUpClass (tests.test_cart.BrokenTest)": Outcome.ERROR}),
+        ("xmlrunner-module.xml", {"unittest.loader._FailedTest.tests::test_broken": Outcome.ERROR}),
+        ("surefire-flaky.xml", {"shop.CartTest::sometimes": Outcome.PASSED, "shop.CartTest::never": Outcome.FAILED}),
+        ("gtest.xml", {"cart_test.cc::Cart::Adds": Outcome.FAILED, "cart_test.cc::Cart::DISABLED_Later": Outcome.SKIPPED}),
+        ("several-results.xml", {"a.A::torn": Outcome.FAILED, "a.A::twice": Outcome.FAILED}),
+        ("nested.xml", {"a.A::deep": Outcome.FAILED}),
+        ("ruff.xml", None),
+        ("eslint.xml", {"cart::org.eslint.no-undef": Outcome.FAILED}),
+        ("phpunit.xml", {"tests/CartTest.php::CartTest::testAdds": Outcome.FAILED,
+                         "tests/CartTest.php::CartTest::testMany with data set #0": Outcome.PASSED}),
+    ],
+)  # fmt: skip
+def test_reads_what_other_tools_write(name: str, expected: dict[str, Outcome] | None) -> None:
+    cases = read_reports({name: (GOLDEN / name).read_bytes()}, "/home/dev/shop").cases
+
+    assert expected is None or {case.id: case.outcome for case in cases} == expected
+    assert not any("/home" in case.id or "/usr" in case.id for case in cases)
+
+
+def test_nothing_but_the_bytes_is_read() -> None:
+    read_reports({path.name: data for path, data in FILES})  # Python loads a codec when it is first used
+    touched = []
+    watching, here = True, threading.get_ident()
+
+    def watch(event: str, _: object) -> None:
+        if watching and threading.get_ident() == here and event.startswith(("open", "socket", "subprocess")):
+            touched.append(event)
+
+    sys.addaudithook(watch)
+
+    read_reports({path.name: data for path, data in FILES})
+    watching = False
+
+    assert touched == []
+
+
 def test_an_empty_suite_has_no_cases() -> None:
     assert parse(b"<testsuites/>") == ()
 
@@ -213,6 +264,26 @@ def test_large_pieces_take_little_time(inner: str) -> None:
     assert time.process_time() - began < 5
 
 
+def test_of_several_reports_of_a_step_the_worst_word_on_a_test_counts() -> None:
+    passes, fails = suite('<testcase name="a"/><testcase name="b"/>'), suite('<testcase name="a"><failure/></testcase>')
+
+    for reports in ({"1.xml": passes, "2.xml": fails}, {"1.xml": fails, "2.xml": passes}):
+        cases = read_reports(reports).cases
+
+        assert {case.id: case.outcome for case in cases} == {"a": Outcome.FAILED, "b": Outcome.PASSED}
+
+
+@pytest.mark.parametrize("cut", range(DOCUMENT_CHUNK - 8, DOCUMENT_CHUNK + 2))
+def test_a_reference_may_lie_where_pieces_meet(cut: int) -> None:
+    head = b'<testsuite><testcase name="'
+    data = head + b"a" * (cut - len(head)) + b'&#x1b;&amp;&#233;"/></testsuite>'
+
+    (case,) = parse(data)
+
+    assert case.id == "a" * ID
+    assert len(data) > DOCUMENT_CHUNK
+
+
 def test_a_broken_report_does_not_hide_another() -> None:
     reports = read_reports({"b.xml": b"nothing", "x/a.xml": suite('<testcase name="a"/>')})
 
@@ -220,7 +291,7 @@ def test_a_broken_report_does_not_hide_another() -> None:
 
 
 def test_mutants_of_real_reports_are_read_or_refused() -> None:
-    assert len(SEEDS) >= 3
+    assert len(SEEDS) >= 40
     chance = random.Random(3)
     pieces = [
         b"<",
@@ -240,7 +311,7 @@ def test_mutants_of_real_reports_are_read_or_refused() -> None:
     for number in range(2000):
         mutant = bytearray(SEEDS[number % len(SEEDS)].read_bytes())
         for _ in range(chance.randint(1, 4)):
-            start = chance.randrange(len(mutant))
+            start = chance.randrange(len(mutant) + 1)
             end = start + chance.choice([0, 0, 1, 5, 400])
             mutant[start:end] = chance.choice([*pieces, bytes(mutant[end : end + 50]), chance.randbytes(3)])
         try:

@@ -6,7 +6,8 @@ import time
 
 import pytest
 
-from selfheal_ci.detect.output import PER_TOKEN, clean, headline, reduce_log, step_failure, weight
+from selfheal_ci.detect.output import PER_TOKEN, clean, headline, reduce_log, step_failure
+from selfheal_ci.detect.telling import weight
 from selfheal_ci.values import Output, Run, Step, Stop
 
 STEP = Step("lint", "make lint")
@@ -65,7 +66,9 @@ def test_colours_times_and_progress_are_gone() -> None:
     ],
 )
 def test_the_headline_is_the_line_that_says_why(log: str, said: str) -> None:
-    assert headline(log.split("\n")) == said
+    lines = log.split("\n")
+
+    assert headline(lines, [weight(line) for line in lines]) == said
 
 
 @pytest.mark.parametrize("line", ["0 errors", "no failures", "--fail-under=90", "failed=0", "+ set -e error", "Finished"])
@@ -94,6 +97,24 @@ def test_the_fingerprint_of_a_step_does_not_change_with_numbers_and_times() -> N
     second = step_failure(STEP, a_run("2026-05-06T07:08:09Z error: 4 of 11 failed\n"), "exit code 2")
 
     assert first.fingerprint == second.fingerprint
+
+
+def test_long_logs_are_reduced_quickly() -> None:
+    log = "".join(
+        f"2026-01-02T03:04:05Z src/file{n}.c:{n}:3: error: 'x{n}' undeclared, test {n} PASSED\n" for n in range(50_000)
+    )
+    began = time.process_time()
+
+    reduce_log(log)
+
+    assert time.process_time() - began < 2
+
+
+@pytest.mark.parametrize(
+    "line", ["Compiling thiserror v1.0.2", "Downloading error-chain-0.12", "ok 3 - fails on error", "a error ... ok"]
+)
+def test_what_goes_well_with_a_bad_name_tells_nothing(line: str) -> None:
+    assert weight(line) == 0
 
 
 @pytest.mark.parametrize("piece", ["a", " ", "\x1b", "\x1b[", "\x1b]", ".", "A.", "Error", "error ", "x:1:", "\r", "E   "])

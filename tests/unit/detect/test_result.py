@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from selfheal_ci.detect import Outcome, ReportCase, Reports, result
+from selfheal_ci.detect.status import status
 from selfheal_ci.values import Failure, Green, Output, Red, Run, Step, Stop, Unclear
 
 STEP = Step("tests", "run")
@@ -24,6 +27,49 @@ def message(result_: object) -> str:
     (failure,) = result_.failures
     assert failure.id == "step:tests"
     return failure.message
+
+
+BROKEN = Reports((PASSED,), "a.xml: not XML: x")
+REPORTS = (Reports(), Reports((SKIPPED,)), Reports((PASSED, SKIPPED)), Reports((PASSED, FAILED)), BROKEN)
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "output", "statuses"),
+    [
+        (0, "", "no test was reported, every test was skipped, green, tests fail, the report cannot be read"),
+        (1, "", "fails, fails, fails, tests fail, fails"),
+        (2, "", "fails, fails, fails, tests fail, fails"),
+        (2, "usage: x [-h]\nx: error: no\n", "wrong usage, wrong usage, fails, tests fail, wrong usage"),
+        (126, "", "may not be run, may not be run, may not be run, tests fail, may not be run"),
+        (127, "", "was not found, was not found, was not found, tests fail, was not found"),
+        (139, "", "ended by a signal, ended by a signal, ended by a signal, tests fail, ended by a signal"),
+        (255, "", "fails, fails, fails, tests fail, fails"),
+    ],
+)
+def test_exit_code_and_reports_have_one_status(exit_code: int, output: str, statuses: str) -> None:
+    run = a_run(exit_code, output=output)
+
+    assert ", ".join(status(run, reports, expected=True) for reports in REPORTS) == statuses
+
+
+def test_only_exit_code_0_and_a_sane_report_are_green() -> None:
+    for exit_code in range(256):
+        for reports in REPORTS:
+            for expected in (True, False):
+                green = isinstance(result(a_run(exit_code), STEP, reports, expected=expected), Green)
+                sane = reports == REPORTS[2] or (reports in REPORTS[:2] and not expected)
+
+                assert green == (exit_code == 0 and sane)
+
+
+def test_of_very_many_failures_the_first_are_told_at_length() -> None:
+    cases = tuple(replace(FAILED, id=f"a.py::bad{n}") for n in range(300))
+
+    red = result(a_run(1), STEP, Reports(cases))
+
+    assert isinstance(red, Red)
+    assert len({failure.fingerprint for failure in red.failures}) == 1
+    assert [bool(failure.text) for failure in red.failures] == [True] * 200 + [False] * 100
 
 
 def test_green_is_exit_code_0_and_a_passing_test() -> None:
@@ -138,7 +184,7 @@ def test_a_doctest_is_told_by_what_it_expected(text: str, told: str) -> None:
         (Stop.TIMEOUT, "timeout after 60 s"),
         (Stop.MEMORY, "it used more memory than it may"),
         (Stop.DISK, "it wrote more than it may"),
-        (Stop.KILLED, "it was killed"),
+        (Stop.KILLED, "it was killed by a signal that no limit explains"),
     ],
 )
 def test_a_run_that_was_stopped_says_nothing_about_the_step(stop: Stop, why: str) -> None:

@@ -43,7 +43,7 @@ def test_takes_a_checkout_elsewhere(root: str) -> None:
     check_root(Path(root))
 
 
-def verdict(program: bytes, arch: int, number: int) -> int:
+def verdict(program: bytes, arch: int, number: int, argument: int = 0) -> int:
     """What the kernel would make of a system call: its machine for these programs, as far as ours go."""
     steps = list(struct.iter_unpack("=HBBI", program))
     held = at = 0
@@ -52,7 +52,7 @@ def verdict(program: bytes, arch: int, number: int) -> int:
         at += 1
         match code:
             case 0x20:
-                held = {0: number, 4: arch}[value]
+                held = {0: number, 4: arch, 16: argument}[value]
             case 0x54:
                 held &= value
             case 0x15:
@@ -74,6 +74,24 @@ def test_the_keyrings_are_refused_under_each_abi(arch: int, first: int) -> None:
     found = [verdict(program, arch, number) for number in range(first - 1, first + 4)]
 
     assert found == [ALLOWED, REFUSED, REFUSED, REFUSED, ALLOWED]
+
+
+@pytest.mark.parametrize(("arch", "socket"), [(X86_64, 41), (X86_64, X32 + 41), (I386, 359), (AARCH64, 198), (ARM, 281)])
+def test_a_socket_that_leads_to_the_hypervisor_is_refused(arch: int, socket: int) -> None:
+    program = seccomp_filter()
+    assert program
+
+    assert [verdict(program, arch, socket, family) for family in (1, 2, 10, 39, 40, 41)] == [
+        ALLOWED, ALLOWED, ALLOWED, ALLOWED, REFUSED, ALLOWED,
+    ]  # fmt: skip
+    assert verdict(program, arch, socket - 1, 40) == ALLOWED
+
+
+def test_a_call_that_hides_the_family_is_refused() -> None:
+    program = seccomp_filter()
+    assert program
+
+    assert [verdict(program, arch, 102) for arch in (I386, X86_64)] == [REFUSED, ALLOWED]
 
 
 def test_nothing_else_is_refused() -> None:

@@ -19,7 +19,7 @@ import pytest
 from selfheal_ci.engines.dagger import DaggerEngine
 from selfheal_ci.engines.dagger_session import Given
 from selfheal_ci.errors import EngineError, SelfhealError, UsageError
-from selfheal_ci.values import Changes, Command, Content, Limits, Recipe, Stop
+from selfheal_ci.values import NOTHING, Changes, Command, Content, Limits, Recipe, Stop
 from tests.builders_tree import a_tree, exporter
 from tests.dagger_stub import Faults, Stub
 
@@ -144,6 +144,17 @@ def test_a_run_has_no_more_processes_than_allowed(tmp_path: Path, stub: Stub) ->
         run = sandbox.run(Command("for n in $(seq 60); do sleep 5 & done; echo all", timeout=30))
 
     assert "fork" in run.output.text.lower()
+
+
+def test_a_command_may_have_twice_as_much_of_what_ran_out(tmp_path: Path, stub: Stub) -> None:
+    limits = Limits(memory=200 << 20, processes=20)
+    with an_engine(tmp_path, stub.environ, limits=limits, concurrency=1).prepare(TREE, Recipe()) as sandbox:
+        for stop, said in [(None, b"\nMEMORY=204800\n"), (Stop.MEMORY, b"\nMEMORY=409600\n"), (Stop.PROCESSES, b"=40\n")]:
+            folder = tmp_path / f"{stop}"
+            folder.mkdir()
+            sandbox.parcel.write(folder, Command("true", timeout=30, more=stop), NOTHING)
+
+            assert said in (folder / "settings").read_bytes()
 
 
 def test_a_command_killed_from_outside_is_no_exit_code(tmp_path: Path, stub: Stub) -> None:

@@ -180,11 +180,11 @@ def test_the_environment_is_clean(home: Path) -> None:
 
 
 def test_only_with_network_there_is_a_resolver(tmp_path: Path) -> None:
-    write_etc(tmp_path / "off", uid=1000, network=False)
-    write_etc(tmp_path / "on", uid=1000, network=True)
+    write_etc(tmp_path / "off", uid=1000, resolver="")
+    write_etc(tmp_path / "on", uid=1000, resolver="nameserver 192.0.2.1\n")
 
     assert (tmp_path / "off/resolv.conf").read_text() == ""
-    assert (tmp_path / "on/resolv.conf").read_text() == Path("/etc/resolv.conf").read_text()
+    assert (tmp_path / "on/resolv.conf").read_text() == "nameserver 192.0.2.1\n"
 
 
 def test_removes_what_a_run_locked(tmp_path: Path) -> None:

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from selfheal_ci.engines.local import LocalEngine, LocalSandbox
-from selfheal_ci.errors import EngineError
+from selfheal_ci.engines.local import LocalEngine
+from selfheal_ci.engines.sandbox import LocalSandbox
+from selfheal_ci.errors import EngineError, UsageError
 from selfheal_ci.values import REPORTS, SUPPORT, Changes, Command, Content, Limits, Recipe, Stop
 from tests.builders_tree import a_tree, exporter
 
@@ -69,6 +70,16 @@ def test_each_limit_has_its_name(sandbox: LocalSandbox, shell: str, timeout: flo
     assert time.monotonic() - began < timeout + 5
 
 
+@pytest.mark.parametrize("name", ["memory", "processes", "disk, in /tmp"])
+def test_a_command_may_have_twice_as_much_of_what_ran_out(sandbox: LocalSandbox, name: str) -> None:
+    shell, _, stop = LIMITED[name]
+    less = shell.replace("time.sleep(30)", "time.sleep(1)").replace("count=100", "count=30")
+
+    run = sandbox.run(Command(less.replace("seq 100", "seq 80"), 20.0, more=stop))
+
+    assert (run.stop, run.exit_code) == (Stop.EXITED, 0), run.output.text
+
+
 def test_what_stays_within_its_limits_exits(sandbox: LocalSandbox) -> None:
     run = sandbox.run(Command("dd if=/dev/zero of=a bs=1M count=5 2>/dev/null; sleep 0.5; exit 3", 20.0))
 
@@ -90,6 +101,27 @@ def test_a_step_and_setup_have_no_keyring_and_no_file_of_ours(sandbox: LocalSand
 
     with an_engine(work).prepare(a_tree(work / "checkout", FILES), Recipe(setup=(f"({KEYS}) > ~/said",))) as prepared:
         assert prepared.run(Command("cat ~/said", 20.0)).output.text == "-1 1\n0 1 2 3 "
+
+
+# setup ----------------------------------------------------------------------------------------------------------------
+
+SETUPS = {
+    "disk": ("while dd if=/dev/zero bs=1M count=4 status=none >> big; do sleep 0.05; done", "disk", "--max-disk, 20m now"),
+    "disk, in HOME": ("dd if=/dev/zero of=$HOME/big bs=1M count=60 status=none; sleep 5", "disk", "--max-disk, 20m now"),
+    "memory": ("python3 -c 'x = bytearray(300 << 20); import time; time.sleep(30)'", "memory", "--max-memory, 200m now"),
+    "an exit code": ("echo no; exit 3", "exit code 3", "mend it: `setup`"),
+}
+
+
+@pytest.mark.parametrize(("line", "how", "hint"), SETUPS.values(), ids=SETUPS.keys())
+def test_setup_is_held_to_the_limits_too(work: Path, line: str, how: str, hint: str) -> None:
+    tree = a_tree(work / "checkout", FILES)
+
+    with pytest.raises(UsageError) as told, an_engine(work).prepare(tree, Recipe(setup=(line,))):
+        pass
+
+    assert f"setup failed ({how})" in told.value.message
+    assert hint in told.value.hint
 
 
 # where the tree lies --------------------------------------------------------------------------------------------------

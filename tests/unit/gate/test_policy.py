@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from selfheal_ci.gate.policy import Policy
-from selfheal_ci.values import Changes, Content
+from selfheal_ci.values import Changes, Content, Step
 from tests.fakes import MemoryFiles
 
 PROJECT = {"shop/cart.py": b"one\ntwo\n", "shop/run.sh": b"#!/bin/sh\n", "README.md": b"hello\n", "link": b"shop"}
@@ -169,4 +169,66 @@ def test_the_configuration_adds_to_the_list() -> None:
 def test_says_what_is_wrong_with_each_file() -> None:
     assert violations("tests/test_cart.py", Content(b"")) == [
         "tests/test_cart.py: this is a test file, and no fix may touch it"
+    ]
+
+
+LINT = Step("lint", "ruff format --check .")
+TESTED = b"def test_a():\n    assert 1\n"
+REFORMATTED = b"def test_a():\n    assert 1\n\n\n"
+
+
+def reformatted(path: str, after: bytes = REFORMATTED, *, remedy: str = "fixer", step: Step | None = LINT) -> list[str]:
+    files = MemoryFiles()
+    changes = Changes({path: Content(after)})
+    return Policy().violations(files.tree({path: TESTED}), changes, remedy=remedy, read=files.read, step=step)
+
+
+@pytest.mark.parametrize("remedy", ["fixer", "own-changes"])
+@pytest.mark.parametrize(
+    "path", ["tests/test_a.py", "conftest.py", "a_test.go", "tests/data/a.json", "web/__snapshots__/a.snap"]
+)
+def test_a_fixer_of_a_formatters_check_may_change_tests_and_their_data(remedy: str, path: str) -> None:
+    assert reformatted(path, remedy=remedy) == []
+
+
+@pytest.mark.parametrize("remedy", ["model", "mutation", "revert", "shrunk-revert", "recall", "publish"])
+def test_nobody_else_may(remedy: str) -> None:
+    assert reformatted("tests/test_a.py", remedy=remedy) == ["tests/test_a.py: this is a test file, and no fix may touch it"]
+
+
+@pytest.mark.parametrize("line", ["pytest", "ruff format --check . && pytest", "make lint", "./check.sh"])
+def test_nor_a_fixer_of_a_step_that_may_do_more_than_check(line: str) -> None:
+    assert reformatted("tests/test_a.py", step=Step("tests", line))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [".github/workflows/ci.yml", "tests/.hidden.py", "AGENTS.md", "tests/CLAUDE.md", "uv.lock", "tests/go.sum", "pyproject.toml",
+     "tests/requirements.txt", "tests/package.json", "tests/.github/a.yml", "tests/sitecustomize.py", "tox.ini"],
+)  # fmt: skip
+def test_no_fixer_may_change_what_steers(path: str) -> None:
+    assert "no fix may touch it" in reformatted(path)[0]
+
+
+def test_no_fixer_may_change_what_the_configuration_protects() -> None:
+    files = MemoryFiles()
+    changes = Changes({"tests/a.py": Content(b"")})
+
+    broken = Policy(("tests/*",)).violations(files.tree({}), changes, remedy="fixer", read=files.read, step=LINT)
+
+    assert "tests/a.py: it is protected by the configuration" in broken
+
+
+def test_no_fixer_may_delete_a_test() -> None:
+    files = MemoryFiles()
+    tree, gone = files.tree({"tests/test_a.py": TESTED}), Changes({"tests/test_a.py": None})
+
+    broken = Policy().violations(tree, gone, remedy="fixer", read=files.read, step=LINT)
+
+    assert broken == ["tests/test_a.py: only a revert may delete a file"]
+
+
+def test_no_fixer_may_take_something_out_of_a_test() -> None:
+    assert reformatted("tests/test_a.py", b"def test_a():\n    pass\n") == [
+        "tests/test_a.py: it has 1 assertions, and 0 after it"
     ]

@@ -18,7 +18,7 @@ from selfheal_ci.values import (
     Verdict,
     Verified,
 )
-from tests.fakes import Check, Place, Project, a_finding, a_place
+from tests.fakes import Check, Place, Project, a_finding, a_place, a_step
 
 PROJECT = {"a.py": b"wrong\n", "b.py": b"fine\n", "tests/test_a.py": b"judge\n"}
 
@@ -102,7 +102,7 @@ def test_rejects_a_step_that_hangs() -> None:
     verdict = judge({"a.py": b"right\n"}, {"t::a": hangs})
 
     assert isinstance(verdict, Rejected)
-    assert verdict.reason == "the failing tests gave no answer: timeout after 1 s"
+    assert verdict.reason == "the failing tests gave no answer: timeout after 30 s (timeout-minutes, 0.5)"
 
 
 def test_refuses_an_edited_test_and_says_whether_it_works() -> None:
@@ -153,3 +153,10 @@ def test_the_same_patch_is_not_tried_twice() -> None:
     verdict = Gate(Policy()).judge(candidate, a_case(place), place.lab, [earlier])
 
     assert verdict == Unusable("the same patch was tried before, as attempt 1: still red")
+
+
+def test_a_formatters_changes_of_a_test_are_run_with_them() -> None:
+    place = a_place(PROJECT, {"t::a": has("tests/test_a.py", b"neat\n")}, step=a_step("lint", "black --check ."))
+    candidate = Candidate("fixer", Changes({"tests/test_a.py": Content(b"neat\n")}), "black .")
+
+    assert isinstance(Gate(Policy()).judge(candidate, a_case(place), place.lab), Verified)

@@ -23,6 +23,7 @@ from tests.healings import (
     UNUSABLE,
     VERIFIED,
     a_healing,
+    an_infrastructure,
     assert_golden,
 )
 
@@ -92,6 +93,30 @@ def test_says_how_much_is_healed() -> None:
         "over budget: the time is over; selfheal-out/report.md says what was tried;"
         " healed in part: 1 of 2 failures; the patch is in selfheal-out/partial.patch, for a person (6.2 s)\n"
     )
+
+
+def test_tells_which_limit_to_raise_and_what_of_the_output_is_left_out() -> None:
+    healing = an_infrastructure()
+    assert healing.finding
+    run = replace(RUN, stop=Stop.MEMORY, output=Output(b"a\n", b"b\n", 9000))
+    why = "it used more memory than it may (limits.memory, 4g)"
+
+    assert told([Ran("the step", Unclear(run, why)), Diagnosed(healing.finding), Finished(healing)]).splitlines() == [
+        f"the step gave no answer: {why} (0.8 s)",
+        "  9,000 bytes in the middle of its output are left out (limits.output, --max-output)",
+        f"infrastructure: {why}, on bbbbbbbbbbbb as well; with twice as much (8g) the step passes:"
+        " raise limits.memory (--max-memory) to 8g",
+        "environment: the code is not at fault; nothing was patched (6.2 s)",
+    ]
+
+
+def test_tells_what_fails_once_the_step_has_more() -> None:
+    finding = replace(FINDING, instead=Red(RUN, frozenset(), (FAILURE,)), culprit=None)
+
+    assert told([Diagnosed(finding)]).splitlines() == [
+        "regression: 1 failure here, green on bbbbbbbbbbbb: a change in between broke it",
+        "  tests/test_cart.py::test_total: assert 5 == 6",
+    ]
 
 
 def test_counts_the_failures_by_kind() -> None:

@@ -7,14 +7,15 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from selfheal_ci.ports import Tracer
 from selfheal_ci.runners import runner_for
-from selfheal_ci.values import REPORTS, SUPPORT, Command, Output, Result, Run, Step, Stop
+from selfheal_ci.values import REPORTS, SUPPORT, Command, Line, Output, Result, Run, Step, Stop
 
 # The Python whose pytest is run; another one to see whether the plugin bears with an old one.
 PYTHON = os.environ.get("SELFHEAL_TEST_PYTHON", sys.executable)
@@ -31,9 +32,18 @@ class Project:
         target.write_text(textwrap.dedent(text), encoding="utf-8", errors="surrogateescape")
 
     def run(self, command: str, ids: Collection[str] | None = None, *, reports: tuple[str, ...] = ()) -> Result:
-        step = Step("tests", command.replace("@python", PYTHON), reports=reports, timeout=60)
+        step = Step("tests", self.line(command), reports=reports, timeout=180)
         runner = runner_for(step)
         return runner.read(self.sandbox(runner.command(step, ids)), step)
+
+    def trace(self, command: str, ids: Collection[str] | None, paths: Collection[str]) -> Mapping[str, frozenset[Line]]:
+        step = Step("tests", self.line(command), timeout=180)
+        runner = runner_for(step)
+        assert isinstance(runner, Tracer)
+        return runner.lines(self.sandbox(runner.traced(step, ids)), paths)
+
+    def line(self, command: str) -> str:
+        return command.replace("@python", PYTHON)
 
     def sandbox(self, command: Command) -> Run:
         """Runs without isolation what engines run in a sandbox: these tests are about the tool."""

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from selfheal_ci.runners import runner_for
-from selfheal_ci.runners.pytest import PytestRunner
-from selfheal_ci.values import SUPPORT, Failure, Green, Red, Result, Step
+from selfheal_ci.runners.pytest import starts_pytest
+from selfheal_ci.runners.python import PythonRunner
+from selfheal_ci.values import Failure, Green, Red, Result, Step
 
 if TYPE_CHECKING:
     from tests.unit.runners.conftest import Project
@@ -310,13 +310,16 @@ def test_what_the_step_writes_for_itself_is_written(shop: Project) -> None:
     assert b"selfheal" not in (shop.root / "theirs.xml").read_bytes()
 
 
-def test_says_so_when_the_plugin_cannot_be_loaded(shop: Project) -> None:
+def test_a_step_that_hides_the_plugin_is_judged_as_a_whole_and_told_why(shop: Project) -> None:
     failure = only(shop.run(f"env -u PYTHONPATH {PYTEST}"))
 
     assert failure.id == STEP
-    assert failure.message.startswith(
-        f"pytest could not load selfheal's plugin: the step hides PYTHONPATH={SUPPORT} from it"
-    )
+    assert failure.message.startswith("pytest did not load selfheal's plugin, which comes through PYTHONPATH: ")
+    assert isinstance(shop.run(f"env -u PYTHONPATH {PYTEST} tests/test_cart.py::test_empty"), Green)
+
+
+def test_a_step_that_collects_tests_alone_needs_none_to_pass(shop: Project) -> None:
+    assert isinstance(shop.run(f"{PYTEST} --collect-only"), Green)
 
 
 @pytest.mark.parametrize(
@@ -463,7 +466,7 @@ def test_several_sessions_of_one_process_are_reported_all(shop: Project) -> None
 def test_build_comes_first_and_stops_the_step(shop: Project) -> None:
     step = Step("tests", "pytest", build=("echo 1 >built", "false", "echo 2 >never"))
 
-    run = shop.sandbox(PytestRunner().command(step))
+    run = shop.sandbox(PythonRunner().command(step))
 
     assert run.exit_code == 1
     assert (shop.root / "built").exists()
@@ -514,6 +517,6 @@ UNKNOWN = [
 ]
 
 
-@pytest.mark.parametrize(("commands", "name"), [(KNOWN, "pytest"), (UNKNOWN, "plain")])
-def test_recognises_pytest_by_the_words_of_the_command(commands: Sequence[str], name: str) -> None:
-    assert {command: runner_for(Step("tests", command)).name for command in commands} == dict.fromkeys(commands, name)
+@pytest.mark.parametrize(("commands", "known"), [(KNOWN, True), (UNKNOWN, False)])
+def test_recognises_pytest_by_the_words_of_the_command(commands: Sequence[str], known: bool) -> None:
+    assert {command: starts_pytest(command) for command in commands} == dict.fromkeys(commands, known)

@@ -78,8 +78,11 @@ def test_bytes_are_taken_as_they_are(tmp_path: Path, opened: Open) -> None:
     store = opened(project)
 
     source = store.failing()
+    out = store.checked_out(source.tree)
 
-    assert {path: data for path, data in contents(store, source).items() if path != ".gitattributes"} == files
+    assert {path: store.read(entry) for path, entry in out.entries.items() if path != ".gitattributes"} == files
+    assert contents(store, source)["crlf.txt"] == b"a\nb\n"  # as git keeps it
+    assert not source.dirty
 
 
 def test_odd_names_are_names(tmp_path: Path, opened: Open) -> None:

@@ -254,3 +254,45 @@ def test_names_of_bytes_that_are_no_text(project: Path, store: Store) -> None:
     put(project, {name: "1\n"})
 
     assert [hunk.path for hunk in store.hunks(store.tree("HEAD"), store.failing().tree)] == [name]
+
+
+def healing(project: Path, name: str, fingerprint: str, more: str = "") -> str:
+    return commit(
+        project, {name: "fixed\n"}, f"fix(ci): {name}\n\nSelfheal-Key: k\nSelfheal-Fingerprint: {fingerprint}\n{more}"
+    )
+
+
+def test_commits_that_healed_are_known_by_their_trailers(project: Path, tmp_path: Path) -> None:
+    first = healing(project, "edited", "1:aa")
+    healing(project, "grown", "1:bb")
+    squashed = healing(
+        project, "mode", "1:aa", "Selfheal-Fingerprint: 1:cc\n\n* more words\n\nCo-authored-by: Ada <a@b.c>\n"
+    )
+    commit(project, {"open": "x"}, "we talk about Selfheal-Fingerprint: 1:aa here")
+
+    with open_store(project, tmp_path / "store") as store:
+        assert store.healed({"1:aa"}) == [
+            Commit(squashed, "fix(ci): mode", ("mode",)),
+            Commit(first, "fix(ci): edited", ("edited",)),
+        ]
+        assert [each.id for each in store.healed({"1:cc", "1:dd"})] == [squashed]
+        assert store.healed({"1:a"}) == []
+
+
+def test_what_the_failing_commit_does_not_have_healed_nothing(project: Path, tmp_path: Path) -> None:
+    git(project, "switch", "--quiet", "--create", "aside")
+    healing(project, "edited", "1:aa")
+    git(project, "switch", "--quiet", "main")
+    commit(project, {}, "x")
+    git(project, "switch", "--quiet", "--orphan", "root")
+    healing(project, "edited", "1:bb")
+
+    with open_store(project, tmp_path / "store") as store:
+        assert store.healed({"1:aa", "1:bb"}) == []
+
+
+def test_a_folder_without_git_remembers_nothing(tmp_path: Path) -> None:
+    put(tmp_path / "folder", {"a.py": ""})
+
+    with open_store(tmp_path / "folder", tmp_path / "store") as store:
+        assert store.healed({"1:aa"}) == []

@@ -3,7 +3,8 @@ from __future__ import annotations
 import fcntl
 from pathlib import Path
 
-from selfheal_ci.wiring.workplace import LOCK, PREFIX, sweep, workplace
+from selfheal_ci.engines.holding import LOCK
+from selfheal_ci.wiring.workplace import PREFIX, sweep, workplace
 
 
 def a_folder(parent: Path, name: str, *, locked: bool = True) -> Path:

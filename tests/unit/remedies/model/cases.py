@@ -77,7 +77,7 @@ def a_case(place: Place, *failures: Failure, **more: object) -> Case:
         place.tree,
         place.lab.step,
         failures or (FAILURE,),
-        a_finding(culprit=Culprit(HUNK, "c1", HOW)),
+        a_finding(culprit=Culprit((HUNK,), "c1", HOW)),
         hunks=(HUNK, OTHER),
     )
     return replace(usual, **more)  # type: ignore[arg-type]

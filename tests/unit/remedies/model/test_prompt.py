@@ -81,7 +81,7 @@ def test_every_secret_is_masked_before_anything_is_cut() -> None:
     place = a_shop(files | {f"shop/{secret}.py": b""})
     hunk = replace(HUNK, old=tuple(b"#" * n + secret.encode() + b"\n" for n in range(400, 520)))
     failure = replace(FAILURE, message=secret, text="\n".join(f"{'x' * n} {secret}" for n in range(400, 520)))
-    case = a_case(place, failure, finding=a_finding(culprit=Culprit(hunk, None, "how")), hunks=(hunk,))
+    case = a_case(place, failure, finding=a_finding(culprit=Culprit((hunk,), None, "how")), hunks=(hunk,))
 
     opening = prompts.opening(case, place.lab, [Try("x" * 380 + secret, "y" * 680 + secret)])
     later = prompts.correction(EditFlaw("a.py", secret, secret)) + prompts.feedback(Unusable(secret))
@@ -120,7 +120,7 @@ def test_the_prompt_stays_below_the_cap_whatever_it_is_made_from() -> None:
     )
     place = a_shop(PROJECT | files)
     tries = [Try("é" * 9000, "\x00" * 9000)] * 9
-    case = a_case(place, *failures, hunks=hunks, finding=a_finding(culprit=Culprit(hunks[0], None, "how")))
+    case = a_case(place, *failures, hunks=hunks, finding=a_finding(culprit=Culprit((hunks[0],), None, "how")))
 
     opening = PROMPTS.opening(case, place.lab, tries)
     half = PROMPTS.opening(case, place.lab, tries, scale=0.5)
@@ -147,7 +147,9 @@ def test_of_a_large_file_the_function_is_shown_with_the_imports_and_a_skeleton()
     line = (head + filler).count(b"\n") + 5
     hunk = replace(HUNK, start=line - 1)
 
-    text = said(PROMPTS.opening(a_case(place, hunks=(), finding=a_finding(culprit=Culprit(hunk, None, "how"))), place.lab))
+    text = said(
+        PROMPTS.opening(a_case(place, hunks=(), finding=a_finding(culprit=Culprit((hunk,), None, "how"))), place.lab)
+    )
 
     source = next(block for block in blocks(text) if block.startswith("shop/cart.py ("))
     assert f"{line:>5}\t    return sum(cents(item.price) + item.quantity for item in items)" in source

@@ -1,0 +1,47 @@
+"""Tells whether edits reach the tests at all: an installed copy or a cached build takes no notice of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from selfheal_ci import paths
+from selfheal_ci.lab import Lab
+from selfheal_ci.values import Changes, Content, Red, Trace
+
+MOST_FILES = 500  # that are broken for the probe
+BREAKS = b"raise SystemError('a probe of selfheal')\n"
+WORDS = "edits do not reach the tests: they run an installed copy, or what was built before"
+
+
+def reaches(red: Red, lab: Lab) -> bool:
+    """Whether tests of the step execute sources of the tree, or the failing ones notice when all of those break.
+
+    Where tests cannot be traced nothing is said against it.
+    """
+    traced = lab.trace(red.ids)
+    if not traced.lines or _runs_sources(traced) or _runs_sources(lab.trace(None)):
+        return True
+    sources = [path for path in lab.tree.entries if path.endswith(".py") and paths.is_source(path)]
+    if not sources or len(sources) > MOST_FILES:
+        return True
+    result = lab.run_tests(red.ids, _broken(sources, lab))
+    return not (isinstance(result, Red) and _marks(result) == _marks(red))
+
+
+def mend(environment: Iterable[str]) -> str:
+    """The line of configuration that brings edits to the tests of an installed copy."""
+    venv = next((name for name in (".venv", "venv") if name in environment), None)
+    pip = f"{venv}/bin/python -m pip" if venv else "python -m pip"
+    return f'build = ["{pip} install --quiet --no-deps --no-build-isolation ."] in the step, or an editable install'
+
+
+def _runs_sources(trace: Trace) -> bool:
+    return any(paths.is_source(path) for path, _ in trace.executed(trace.lines))
+
+
+def _broken(sources: Iterable[str], lab: Lab) -> Changes:
+    return Changes({path: Content(BREAKS + (lab.read(path) or b""), lab.mode(path)) for path in sources})
+
+
+def _marks(red: Red) -> set[tuple[str, str]]:
+    return {(failure.id, failure.fingerprint) for failure in red.failures}

@@ -1,0 +1,84 @@
+"""A hunk in pieces: the smallest edits, down to tokens, that put parts of it back."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from difflib import SequenceMatcher
+
+from selfheal_ci.hunks import split_lines
+from selfheal_ci.values import Content, Hunk
+
+MOST_TOKENS = 4000  # of both sides together; a larger block is put back by lines
+ALIKE = 0.4  # ratio of equal tokens, below which two blocks are no versions of each other
+_TOKEN = re.compile(rb"\w+|[ \t]+|\r?\n|.", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One edit of the newer text: bytes from `start` to `end` become what they were."""
+
+    start: int
+    end: int
+    was: bytes
+
+
+def pieces(hunk: Hunk) -> list[Piece]:
+    """What a hunk is made of, in the order of the newer text; all together put it back. None where there is no text."""
+    texts = _texts(hunk)
+    return list(_line_pieces(*map(split_lines, texts))) if texts else []
+
+
+def put_back(hunk: Hunk, some: Sequence[Piece]) -> Hunk:
+    """A hunk of which reverting puts back only these pieces."""
+    texts = _texts(hunk)
+    assert texts is not None  # noqa: S101  it has pieces
+    new = texts[1]
+    for piece in sorted(some, key=lambda piece: (piece.start, piece.end))[::-1]:  # those at one place stay in order
+        new = new[: piece.start] + piece.was + new[piece.end :]
+    if hunk.after is not None:
+        return replace(hunk, before=Content(new, hunk.after.mode))
+    return replace(hunk, old=tuple(split_lines(new)))
+
+
+def _texts(hunk: Hunk) -> tuple[bytes, bytes] | None:
+    """The older and the newer text; None where a side is missing, a link, or binary."""
+    if not hunk.whole:
+        return b"".join(hunk.old), b"".join(hunk.new)
+    if hunk.before is None or hunk.after is None:
+        return None
+    is_text = all(side.mode != "120000" and b"\0" not in side.data for side in (hunk.before, hunk.after))
+    return (hunk.before.data, hunk.after.data) if is_text else None
+
+
+def _line_pieces(old: list[bytes], new: list[bytes]) -> Iterator[Piece]:
+    """Lines that came or went one by one; blocks that changed token by token."""
+    starts = _offsets(new)
+    for kind, a, a_end, b, b_end in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        if kind == "insert":
+            yield from (Piece(starts[line], starts[line + 1], b"") for line in range(b, b_end))
+        elif kind == "delete":
+            yield from (Piece(starts[b], starts[b], line) for line in old[a:a_end])
+        elif kind == "replace":
+            yield from _token_pieces(b"".join(old[a:a_end]), b"".join(new[b:b_end]), starts[b])
+
+
+def _token_pieces(old: bytes, new: bytes, offset: int) -> Iterator[Piece]:
+    before, after = _TOKEN.findall(old), _TOKEN.findall(new)
+    matcher = SequenceMatcher(None, before, after, autojunk=False)
+    if len(before) + len(after) > MOST_TOKENS or matcher.ratio() < ALIKE:
+        yield Piece(offset, offset + len(new), old)
+        return
+    starts = _offsets(after)
+    for kind, a, a_end, b, b_end in matcher.get_opcodes():
+        if kind != "equal":
+            yield Piece(offset + starts[b], offset + starts[b_end], b"".join(before[a:a_end]))
+
+
+def _offsets(parts: Sequence[bytes]) -> list[int]:
+    """Where each part starts, and where the last one ends."""
+    offsets = [0]
+    for part in parts:
+        offsets.append(offsets[-1] + len(part))
+    return offsets

@@ -1,0 +1,82 @@
+"""Reverts as little of the culprit as heals: often one token, and the rest of the change is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from selfheal_ci.delta import smallest
+from selfheal_ci.hunks import revert
+from selfheal_ci.lab import Lab
+from selfheal_ci.pieces import Piece, pieces, put_back
+from selfheal_ci.values import Candidate, Case, Changes, Finding, Hunk, Shortfall, Verdict
+
+PROBES = 60  # sets of pieces that are tried
+ALONE = 4  # pieces that are tried one by one before many are together
+TOLD = 60  # letters of a piece that a reviewer is shown
+
+Part = tuple[Hunk, Piece]
+
+
+@dataclass(frozen=True)
+class ShrunkRevert:
+    """Searches the culprit's hunks for the smallest part whose reverting turns the failing tests green."""
+
+    name: str = "shrunk-revert"
+
+    def candidates(self, case: Case, lab: Lab) -> Generator[Candidate, Verdict, Finding | Shortfall | None]:
+        """See Remedy. Nothing where no part of the culprit alone is enough: that is the whole revert's."""
+        culprit = case.finding.culprit
+        if culprit is None:
+            return None
+        parts = [(hunk, piece) for hunk in culprit.hunks for piece in pieces(hunk)]
+        search = _Search(case, lab)
+        found = smallest(parts, search.first, alone=ALONE)
+        if len(found) < len(parts) or (len(found) == 1 and search.keeps_some(found)):
+            yield Candidate(self.name, search.changes(found), _told(found))
+        return None
+
+
+@dataclass
+class _Search:
+    """Asks the lab for sets of pieces, as long as the budget lasts."""
+
+    case: Case
+    lab: Lab
+    left: int = PROBES
+
+    def first(self, sets: Sequence[Sequence[Part]]) -> int | None:
+        allowed = sets[: self.left]
+        self.left -= len(allowed)
+        return self.lab.first([self.changes(each) for each in allowed], self.case.targets)
+
+    def keeps_some(self, parts: Sequence[Part]) -> bool:
+        """Whether one small edit that is a whole hunk leaves something of the author's change elsewhere."""
+        green = self.case.finding.green
+        inside = all(b"\n" not in piece.was and piece.start < piece.end for _, piece in parts)
+        return inside and (green is None or self.lab.files.write(self.case.tree, self.changes(parts)).id != green.id)
+
+    def changes(self, parts: Sequence[Part]) -> Changes:
+        hunks = list(dict.fromkeys(hunk for hunk, _ in parts))
+        some = partial(_of, parts)
+        return revert([put_back(hunk, some(hunk)) for hunk in hunks], self.lab.read)
+
+
+def _of(parts: Sequence[Part], hunk: Hunk) -> list[Piece]:
+    return [piece for owner, piece in parts if owner == hunk]
+
+
+def _told(parts: Sequence[Part]) -> str:
+    hunk, piece = parts[0]
+    new = b"".join(hunk.new) if not hunk.whole else hunk.after.data if hunk.after else b""
+    line = hunk.start + new[: piece.start].count(b"\n") + 1
+    now, was = (_short(text) for text in (new[piece.start : piece.end], piece.was))
+    change = f"`{now}` is `{was}` again" if now and was else f"without `{now}`" if now else f"`{was}` is back"
+    more = f", and {len(parts) - 1} more" if len(parts) > 1 else ""
+    return f"{hunk.path}:{line}: {change}{more}"
+
+
+def _short(text: bytes) -> str:
+    words = " ".join(text.decode("utf-8", "replace").split())
+    return words if len(words) <= TOLD else f"{words[:TOLD]}…"
