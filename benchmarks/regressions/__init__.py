@@ -23,7 +23,7 @@ from selfheal_ci.diagnose.culprit import Search
 
 EACH = 4  # cases of a project
 QUICK = "BENCH_QUICK"  # a variable: set, one case of each project is enough
-HOSTILE_LEVEL = 0.05  # what the bound leaves to chance
+CHANCE = 0.05  # what the bound leaves to chance
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ def bound(wrong: int, cases: int) -> float:
     for _ in range(60):
         middle = (low + high) / 2
         as_few = sum(math.comb(cases, k) * middle**k * (1 - middle) ** (cases - k) for k in range(wrong + 1))
-        low, high = (middle, high) if as_few > HOSTILE_LEVEL else (low, middle)
+        low, high = (middle, high) if as_few > CHANCE else (low, middle)
     return high
 
 

@@ -6,7 +6,8 @@ import hashlib
 import json
 import random
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 from benchmarks.healing import write
@@ -16,9 +17,12 @@ from benchmarks.regressions.faults import INVERSE, NO_INVERSE, Fault, faults
 from benchmarks.regressions.projects import TOOLS, Project
 from benchmarks.regressions.suite import SEED, Files
 
-TRIES = 6  # faults of one kind and place that are tried, until one is noticed by both halves
-SOME = 40  # tests of a half that are asked first
+TRIES, EACH = 24, 4  # faults that are tried for one case and place, and of one kind in one change
+SOME = 15  # tests of a half that are asked first
 PLACES = ("in a hunk", "in a hunk", "elsewhere")
+
+
+Made = tuple[Mapping[str, object], Mapping[str, Files]]  # what a case is, and its trees
 
 
 @dataclass(frozen=True)
@@ -57,21 +61,20 @@ def cases(project: Project, number: int, wanted: int) -> Sequence[Case]:
     return [_kept(project, place.parent) for place in sorted(folder.glob("*/case.json"))]
 
 
-def _made(project: Project, number: int, wanted: int) -> Iterator[tuple[Mapping[str, object], Mapping[str, Files]]]:
+def _made(project: Project, number: int, wanted: int) -> Iterator[Made]:
     """Kinds without and with an inverse in turn, each project beginning with others; two of three in changed lines.
 
     Where a kind finds no such place, the next one of its half does.
     """
-    rng = random.Random(f"{SEED} {project.name}")  # noqa: S311  no secret
+    search = _Search(random.Random(f"{SEED} {project.name}"))  # noqa: S311  no secret
     halves = [_turned(NO_INVERSE, number), _turned(INVERSE, number)]
     found = sorted(changes.changes(project), key=_executed_changes, reverse=True)
     for made in range(wanted if found else 0):
         half = halves[made % 2]
-        preferred = PLACES[(number + made) % len(PLACES)]
         order = [found[(made + step) % len(found)] for step in range(len(found))]
-        tries = ((place, kind, change) for place in dict.fromkeys([preferred, *PLACES]) for kind in half for change in order)
-        for place, kind, change in tries:
-            if case := _planted(change, kind, place, rng):
+        for place in dict.fromkeys([PLACES[(number + made) % len(PLACES)], *PLACES]):
+            if case := search.case(order, half, place):
+                kind = str(case[0]["kind"])
                 half.remove(kind)
                 half.append(kind)
                 yield case
@@ -82,26 +85,38 @@ def _executed_changes(change: Change) -> int:
     return sum(len(lines & _executed(change, path)) for path, lines in change.lines.items())
 
 
-def _planted(
-    change: Change, kind: str, place: str, rng: random.Random
-) -> tuple[Mapping[str, object], Mapping[str, Files]] | None:
-    """The first fault of the kind, in or away from the changed lines, that both halves of the suite notice."""
-    hidden = {suite.unit(id_) for id_ in change.outcome.tests if suite.is_hidden(id_)}
-    tries = 0
-    paths = sorted(change.lines)
-    rng.shuffle(paths)
-    for path in paths:
-        changed = change.lines[path]
-        near = {line + step for line in changed for step in (-1, 0, 1)}
-        count = change.new[path].count(b"\n") + 1
-        where = changed if place == "in a hunk" else frozenset(range(1, count + 1)) - near
-        for fault in faults(change.new[path], kind, _executed(change, path), where, rng):
-            tries += 1
-            if tries > TRIES:
-                return None
-            if case := _noticed(change, path, fault, place, hidden):
-                return case
-    return None
+@dataclass
+class _Search:
+    """Looks for faults that both halves of a suite notice; none is tried twice."""
+
+    rng: random.Random
+    tried: set[tuple[str, bytes]] = field(default_factory=set)
+
+    def case(self, order: Sequence[Change], kinds: Sequence[str], place: str) -> Made | None:
+        """The first that is noticed, of the first kind and the first change that have one; None after some tries."""
+        left = TRIES
+        for kind in kinds:
+            for change in order:
+                for path, fault in islice(self._faults(change, kind, place), EACH):
+                    if left == 0:
+                        return None
+                    left -= 1
+                    if case := _noticed(change, path, fault, place):
+                        return case
+        return None
+
+    def _faults(self, change: Change, kind: str, place: str) -> Iterator[tuple[str, Fault]]:
+        """In a hunk: on changed lines; elsewhere: so far from them that it is a hunk of its own."""
+        names = sorted(change.lines)
+        self.rng.shuffle(names)
+        for path in names:
+            near = {line + step for line in change.lines[path] for step in (-1, 0, 1)}
+            every = frozenset(range(1, change.new[path].count(b"\n") + 2))
+            where = change.lines[path] if place == PLACES[0] else every - near
+            for fault in faults(change.new[path], kind, _executed(change, path), where, self.rng):
+                if (path, fault.text) not in self.tried:
+                    self.tried.add((path, fault.text))
+                    yield path, fault
 
 
 def _executed(change: Change, path: str) -> frozenset[int]:
@@ -117,15 +132,14 @@ def _running(change: Change, path: str, line: int) -> Sequence[str]:
     return [*[id_ for id_ in ids if suite.is_hidden(id_)][:SOME], *[id_ for id_ in ids if not suite.is_hidden(id_)][:SOME]]
 
 
-def _noticed(
-    change: Change, path: str, fault: Fault, place: str, hidden: set[str]
-) -> tuple[Mapping[str, object], Mapping[str, Files]] | None:
+def _noticed(change: Change, path: str, fault: Fault, place: str) -> Made | None:
     """The case, if tests of both halves fail, some of the shown ones were green before the change, and each half can run."""
     judge = {**change.new, path: fault.text}
     first = suite.run(change.project, judge, chosen=_running(change, path, fault.line))
     if first is None or len({suite.is_hidden(id_) for id_ in first.failed}) < 2:  # noqa: PLR2004
         return None
     outcome = suite.run(change.project, judge)
+    hidden = {suite.unit(id_) for id_ in change.outcome.tests if suite.is_hidden(id_)}
     red, green = suite.without(judge, hidden), suite.without(change.old, hidden)
     hunks = changes.count(green, red)
     if outcome is None or outcome.broken or not LEAST <= hunks <= MOST:

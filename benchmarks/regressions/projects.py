@@ -21,7 +21,7 @@ PROJECTS = (
     Project("cachetools", ("5.0.0", "5.1.0", "5.2.0", "5.4.0", "5.5.0"), "src/cachetools/", "tests", "src"),
     Project("click", ("8.1.5", "8.1.6", "8.1.7"), "src/click/", "tests", "src"),
     Project("h11", ("0.13.0", "0.14.0", "0.15.0", "0.16.0"), "h11/", "h11/tests"),
-    Project("itsdangerous", ("2.0.1", "2.1.1", "2.1.2"), "src/itsdangerous/", "tests", "src"),
+    Project("boltons", ("24.0.0", "24.1.0", "25.0.0"), "boltons/", "tests"),
     Project("mistune", ("3.0.0", "3.0.2", "3.1.2", "3.2.0"), "src/mistune/", "tests", "src"),
     Project("more-itertools", ("10.1.0", "10.2.0", "10.3.0"), "more_itertools/", "tests"),
     Project("parse", ("1.19.0", "1.19.1", "1.20.0", "1.20.2", "1.21.0"), "parse.py", "tests"),
@@ -31,16 +31,13 @@ PROJECTS = (
     Project("semver", ("3.0.0", "3.0.2", "3.0.4"), "src/semver/", "tests", "src"),
     Project("simpleeval", ("0.9.12", "0.9.13", "1.0.0", "1.0.3"), "simpleeval.py", "test_simpleeval.py"),
     Project("sqlparse", ("0.4.2", "0.4.3", "0.4.4", "0.5.1", "0.5.3"), "sqlparse/", "tests"),
-    Project("tabulate", ("0.8.7", "0.8.9"), "tabulate", "test"),
     Project("tinydb", ("4.7.0", "4.7.1", "4.8.0", "4.8.1"), "tinydb/", "tests"),
-    Project("tomlkit", ("0.12.5", "0.13.0", "0.13.1", "0.13.2"), "tomlkit/", "tests"),
-    Project("uritemplate", ("4.0.0", "4.1.1", "4.2.0"), "uritemplate/", "tests"),
     Project("voluptuous", ("0.13.0", "0.13.1", "0.15.0", "0.15.1", "0.15.2"), "voluptuous/", "voluptuous/tests"),
     Project("xmltodict", ("0.12.0", "0.13.0", "0.14.2", "0.15.0", "1.0.0"), "xmltodict.py", "tests"),
 )
 # Test tools of the projects, and what builds their metadata: pip wants that even to download.
 TOOLS = (
-    "pytest==8.3.5", "coverage==7.6.12", "hypothesis==6.122.3", "freezegun==1.5.1", "pyyaml==6.0.2", "pytz==2024.2",
+    "pytest==8.3.5", "coverage==7.6.12", "freezegun==1.5.1", "mock==5.1.0", "pyyaml==6.0.2",
     "setuptools==75.8.0", "wheel==0.45.1", "setuptools-scm==8.1.0", "flit-core==3.10.1", "hatchling==1.27.0",
     "hatch-vcs==0.4.0", "poetry-core==2.0.1", "pdm-backend==2.4.3",
 )  # fmt: skip

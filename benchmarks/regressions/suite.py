@@ -48,7 +48,8 @@ class Outcome:
 def step(project: Project) -> str:
     """The command of the suite, for `sh -c` in the root of the project."""
     path = f"PYTHONPATH={project.root} " if project.root else ""
-    return f"{path}python -m pytest -q -p no:cacheprovider -o addopts= -o filterwarnings= {project.tests}"
+    options = "-q -p no:cacheprovider -o addopts= -o filterwarnings="
+    return f"{path}PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 python -m pytest {options} {project.tests}"
 
 
 def environ(home: Path) -> dict[str, str]:
@@ -58,6 +59,7 @@ def environ(home: Path) -> dict[str, str]:
         "HOME": str(home),
         "LANG": "C.UTF-8",
         "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
     }
 
 
@@ -75,8 +77,8 @@ def run(project: Project, files: Files, *, chosen: Collection[str] | None = None
             (plugin / "chosen.json").write_text(json.dumps(sorted(chosen)))
             env[recording.CHOSEN] = str(plugin / "chosen.json")
         command = step(project).partition("python ")[2] + " -p recording"
-        if trace:
-            covering = f"run --data-file={place}/coverage --source={tree}"
+        if trace:  # which lines each test executes
+            covering = f"run --data-file={place}/coverage --include={tree}/{project.package}*"
             command = f"-m coverage {covering} {command}"
         began = time.perf_counter()
         try:
