@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from selfheal_ci.detect import Limit, gave_out, limit_of
 from selfheal_ci.errors import OutOfTimeError
@@ -35,6 +36,8 @@ from selfheal_ci.values import (
     tool_of,
 )
 
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
 SLOWER = 5  # times as long as usual that tests may take while they are traced
 
 
@@ -107,6 +110,23 @@ class Lab:
         self.tell(Executed(run))
         return run
 
+    def run_batch(self, command: Command, seconds: float) -> Run:
+        """A remedy's own command, which asks for many versions of the tree in one run of at most these seconds."""
+        run, _ = self._run(replace(command, timeout=seconds), NOTHING)
+        return run
+
+    def side_by_side(self, ask: Callable[[Item], Answer], items: Sequence[Item]) -> list[Answer]:
+        """The answers in the order of the items. What breaks in here, Ctrl-C too, kills the runs and does not wait."""
+        pool = ThreadPoolExecutor(max_workers=self.width)
+        try:
+            return list(pool.map(ask, items))
+        except BaseException:  # it goes on at once, only the runs are killed first
+            pool.shutdown(wait=False, cancel_futures=True)
+            self.sandbox.stop()
+            raise
+        finally:
+            pool.shutdown()
+
     def read(self, path: str, changes: Changes = NOTHING) -> bytes | None:
         """The bytes a run with these changes would see at a path; None when there is no such regular file."""
         seen = changes.over(self.below).files
@@ -123,13 +143,10 @@ class Lab:
 
     def first(self, probes: Sequence[Changes], ids: Collection[str]) -> int | None:
         """The lowest index whose changes turn all the tests green, tried side by side. The lowest wins, not the fastest."""
-        width = max(1, self.sandbox.concurrency)
-        with self._side_by_side() as pool:
-            for start in range(0, len(probes), width):
-                window = probes[start : start + width]
-                for offset, healed in enumerate(pool.map(lambda probe: self.heals(ids, probe), window)):
-                    if healed:
-                        return start + offset
+        for start in range(0, len(probes), self.width):
+            healed = self.side_by_side(lambda probe: self.heals(ids, probe), probes[start : start + self.width])
+            if True in healed:
+                return start + healed.index(True)
         return None
 
     def heals(self, ids: Collection[str], changes: Changes = NOTHING, *, fresh: bool = False) -> bool:
@@ -140,8 +157,7 @@ class Lab:
 
     def rerun(self, ids: Collection[str], times: int) -> list[Result]:
         """The same tests several times, side by side, nothing remembered."""
-        with self._side_by_side() as pool:
-            return list(pool.map(lambda _: self.run_tests(ids, fresh=True), range(times)))
+        return self.side_by_side(lambda _: self.run_tests(ids, fresh=True), range(times))
 
     def whole_only(self) -> Lab:
         """The same lab, which always runs the whole step: for failures that need the others to fail."""
@@ -154,6 +170,11 @@ class Lab:
     def allowing(self, allowance: Allowance) -> Lab:
         """The same lab, every run of which may use this."""
         return replace(self, allowance=allowance)
+
+    @property
+    def width(self) -> int:
+        """Runs that may go on side by side."""
+        return max(1, self.sandbox.concurrency)
 
     @property
     def timeout(self) -> float:
@@ -169,19 +190,6 @@ class Lab:
         if any(self.tree.entries.get(path) != tree.entries.get(path) for path in self.recipe.build_files):
             return replace(self, tree=tree, sandbox=self.prepare(tree), below=NOTHING, answers={}, traces={})
         return replace(self, below=difference(self.tree, tree, self.files.read))
-
-    @contextmanager
-    def _side_by_side(self) -> Iterator[ThreadPoolExecutor]:
-        """Threads for runs; when something breaks in here, Ctrl-C above all, the runs are killed and not waited for."""
-        pool = ThreadPoolExecutor(max_workers=max(1, self.sandbox.concurrency))
-        try:
-            yield pool
-        except BaseException:  # Ctrl-C too; it goes on at once, only the runs are killed first
-            pool.shutdown(wait=False, cancel_futures=True)
-            self.sandbox.stop()
-            raise
-        finally:
-            pool.shutdown()
 
     def _ask(self, ids: frozenset[str] | None, changes: Changes, *, fresh: bool) -> Result:
         key = (changes.over(self.below).digest, ids, self.allowance)

@@ -75,7 +75,7 @@ def steadiness(red: Red, lab: Lab) -> tuple[frozenset[str], frozenset[str], int]
     runs = 0
     most = LEAST_RERUNS if red.run.exit_code in NOT_RUNNABLE else RERUNS
     while runs < most and (runs < LEAST_RERUNS or time.monotonic() - began < RERUN_SECONDS):
-        results = lab.rerun(red.ids, min(lab.sandbox.concurrency, most - runs))
+        results = lab.rerun(red.ids, min(lab.width, most - runs))
         runs += len(results)
         for result in results:
             for id_ in result.passes(red.ids):

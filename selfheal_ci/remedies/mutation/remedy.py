@@ -14,7 +14,7 @@ from selfheal_ci.remedies.mutation.mutants import Mutant, mutants
 from selfheal_ci.remedies.mutation.places import suspicious
 from selfheal_ci.remedies.mutation.plausible import unused
 from selfheal_ci.remedies.mutation.sieve import Sieve
-from selfheal_ci.values import NOTHING, Candidate, Case, Finding, Shortfall, Unclear, Verdict, tool_of
+from selfheal_ci.values import NOTHING, Candidate, Case, Finding, Shortfall, Verdict, tool_of
 
 PROBES_SINCE_GREEN = 300  # edits that are tried where lines changed since green are known
 PROBES = 600  # without a green revision
@@ -94,7 +94,7 @@ class _Search:
     def _most(self, sieve: Sieve) -> int:
         """The budget; less where each needs a run of its own, or the time that is left is not enough."""
         budget = PROBES if self.case.finding.green is None else PROBES_SINCE_GREEN
-        many = self.lab.sandbox.concurrency * (SIEVED if sieve.works else 1)
+        many = self.lab.width * (SIEVED if sieve.works else 1)
         time = int(SHARE * self.lab.meter.left() * many / max(sieve.seconds, 0.01))
         return min(budget if sieve.works else budget // SIEVED, time)
 
@@ -105,13 +105,14 @@ class _Search:
             return list(passing)
         asked = passing[: MOST_WHOLE - self.whole]
         self.whole += len(asked)
-        answers = sieve.side_by_side(self._breaks_nothing, asked)
+        answers = self.lab.side_by_side(self._breaks_nothing, asked)
         return [mutant for mutant, sound in zip(asked, answers, strict=True) if sound]
 
     def _breaks_nothing(self, mutant: Mutant) -> bool:
         result = self.lab.run_step(mutant.changes)
         before = self.case.before.passed if self.case.before else frozenset[str]()
-        return not isinstance(result, Unclear) and before | self.case.targets <= result.passed
+        wanted = before | self.case.targets
+        return result.passes(wanted) == wanted
 
 
 def _runs(id_: str) -> bool:

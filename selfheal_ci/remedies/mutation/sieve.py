@@ -7,14 +7,11 @@ anything of the project is loaded. A version that passes there is asked again in
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib import resources
 from itertools import chain
-from typing import TypeVar
 
 from selfheal_ci.lab import Lab
 from selfheal_ci.values import NOTHING, REPORTS, SUPPORT, Changes, Stop
@@ -26,8 +23,6 @@ BATCH = 40  # versions of one run
 LEAST_SECONDS = 5.0  # that a run of one version may take
 LONGER = 5  # times what the failing tests take as they are
 RED = 1
-Item = TypeVar("Item")
-Answer = TypeVar("Answer")
 
 
 @dataclass
@@ -56,13 +51,13 @@ class Sieve:
     def green(self, versions: Sequence[Changes]) -> list[int]:
         """The indexes of those with which all the tests pass."""
         likely = self._likely(versions) if self.works else list(range(len(versions)))
-        passing = self.side_by_side(lambda index: self.limited.heals(self.ids, versions[index]), likely)
+        passing = self.lab.side_by_side(lambda index: self.limited.heals(self.ids, versions[index]), likely)
         return [index for index, passes in zip(likely, passing, strict=True) if passes]
 
     def _likely(self, versions: Sequence[Changes]) -> list[int]:
         """All but those that are known to fail."""
         batches = [versions[start : start + BATCH] for start in range(0, len(versions), BATCH)]
-        failed = chain.from_iterable(self.side_by_side(self._failed, batches))
+        failed = chain.from_iterable(self.lab.side_by_side(self._failed, batches))
         return [index for index, fails in enumerate(failed) if not fails]
 
     def _failed(self, versions: Sequence[Changes]) -> list[bool]:
@@ -88,12 +83,10 @@ class Sieve:
         command = self.lab.runner.command(self.lab.step, frozenset(self.ids))
         command = replace(
             command,
-            timeout=self.lab.meter.take(self.seconds + len(files) * seconds),
             env={**command.env, "PYTEST_PLUGINS": PLUGIN, "SELFHEAL_SIEVE": f"{SUPPORT}/{PLAN}"},
             support={**command.support, f"{PLUGIN}.py": plugin, PLAN: json.dumps(plan).encode()},
-            more=self.lab.allowance.more,
         )
-        run = self.lab.sandbox.run(command, self.lab.below)
+        run = self.lab.run_batch(command, self.seconds + len(files) * seconds)
         codes = _codes(run.reports.get(ANSWERS, b"").decode("ascii", "replace"), len(files))
         if codes.get(0) != RED:
             return None
@@ -101,11 +94,6 @@ class Sieve:
         if run.stop is Stop.EXITED:  # those without an answer could not be tried there
             told |= {number: 0 for number in range(len(versions)) if number not in told}
         return told
-
-    def side_by_side(self, ask: Callable[[Item], Answer], items: Sequence[Item]) -> list[Answer]:
-        """The answers in the order of the items."""
-        with _threads(self.lab) as pool:
-            return list(pool.map(ask, items))
 
 
 def _codes(said: str, most: int) -> dict[int, int]:
@@ -116,17 +104,3 @@ def _codes(said: str, most: int) -> dict[int, int]:
         if number.isdecimal() and code.isdecimal() and int(number) < most:
             codes[int(number)] = codes.get(int(number), 0) or int(code)
     return codes
-
-
-@contextmanager
-def _threads(lab: Lab) -> Iterator[ThreadPoolExecutor]:
-    """Threads for runs, which are killed and not waited for when something breaks in here; as the lab has them."""
-    pool = ThreadPoolExecutor(max_workers=max(1, lab.sandbox.concurrency))
-    try:
-        yield pool
-    except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
-        lab.sandbox.stop()
-        raise
-    finally:
-        pool.shutdown()
