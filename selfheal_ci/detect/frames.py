@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -43,12 +43,13 @@ def relative(path: str, root: str = "", folder: str = "") -> str | None:
 
 def frames(text: str, root: str = "", folder: str = "") -> tuple[Frame, ...]:
     """The project's frames in a trace, the innermost last."""
-    return tuple(_frames(text, root, folder))
+    return tuple(in_lines(text.split("\n"), root, folder))
 
 
-def _frames(text: str, root: str, folder: str) -> Iterator[Frame]:
+def in_lines(lines: Iterable[str], root: str = "", folder: str = "") -> Iterator[Frame]:
+    """The same of text that is split already."""
     function = None  # whose source pytest's long form is showing
-    for line in text.split("\n"):
+    for line in lines:
         cut = line[:LINE].rstrip()
         if function is None and (shown := _DEFINITION.match(cut)):
             function = shown[1]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from selfheal_ci.detect.fingerprint import fingerprint, mask
-from selfheal_ci.detect.frames import frames
+from selfheal_ci.detect.frames import in_lines
 from selfheal_ci.detect.telling import EXCEPTION, weight
 from selfheal_ci.values import Failure, Run, Step, Stop
 
@@ -30,7 +30,7 @@ _TIME = re.compile(r"\[?(?:\d{4}-\d\d-\d\d[T ])?\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?
 
 def reduce_log(text: str, tokens: int = TOKENS) -> str:
     """The lines that tell most, in their order, within a budget; the end is always there."""
-    lines = clean(text)
+    lines = clean(text.split("\n"))
     return _reduced(lines, [weight(line) for line in lines], tokens)
 
 
@@ -46,10 +46,10 @@ def _reduced(lines: Sequence[str], weights: Sequence[int], tokens: int = TOKENS)
     return _joined(lines, sorted(kept))
 
 
-def clean(text: str) -> list[str]:
+def clean(printed: Iterable[str]) -> list[str]:
     """The lines without colours, times and what a progress bar wrote over."""
     lines = []
-    for raw in text.split("\n"):
+    for raw in printed:
         line = _ANSI.sub("", raw[:LINE].rstrip("\r")).rpartition("\r")[2]
         time = _TIME.match(line)
         lines.append(_CONTROL.sub(" ", line[time.end() :] if time else line).rstrip())
@@ -75,10 +75,10 @@ def step_failure(step: Step, run: Run, why: str, *, root: str = "", lines: Seque
 
     `lines` are those of the output that nothing else explains.
     """
-    lines = clean(run.output.text) if lines is None else lines
+    lines = clean(run.output.lines()) if lines is None else lines
     weights = [weight(line) for line in lines]
     said = headline(lines, weights)
-    way = frames("\n".join(lines), root)
+    way = tuple(in_lines(lines, root))
     last = way[-1] if way else None
     return Failure(
         id=step_id(step),

@@ -63,7 +63,7 @@ class Printed:
 
 def printed(run: Run, step: Step, why: str, *, root: str = "", reported: bool = False) -> Printed:
     """Read the output of a failed run. `why` is what is known of it as a whole; `reported`: tests told what they have to."""
-    lines = clean(run.output.text)
+    lines = clean(run.output.lines())
     told = _recognised(lines, step, root, reported=reported)
     if not 0 < len(told.diagnostics) <= MOST:
         return Printed((step_failure(step, run, why, root=root, lines=lines),))

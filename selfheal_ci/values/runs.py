@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from io import BytesIO
 
 from selfheal_ci.values.ids import tool_of
 from selfheal_ci.values.trees import NOTHING, Changes
@@ -107,8 +108,30 @@ class Output:
     @property
     def text(self) -> str:
         """Head and tail, decoded for reading."""
-        gap = f"\n… {self.left_out} bytes left out …\n" if self.left_out else ""
+        gap = f"\n{self._gap}\n" if self.left_out else ""
         return self.head.decode("utf-8", "replace") + gap + self.tail.decode("utf-8", "replace")
+
+    def lines(self) -> Iterator[str]:
+        """The same line by line, without their ends: the whole as text takes several times the memory."""
+        begun = b""  # a line that ends in the tail
+        for line in BytesIO(self.head):
+            if line.endswith(b"\n"):
+                yield line[:-1].decode("utf-8", "replace")
+            else:
+                begun = line
+        if self.left_out:
+            yield begun.decode("utf-8", "replace")
+            yield self._gap
+            begun = b""
+        for line in BytesIO(self.tail):
+            yield (begun + line.removesuffix(b"\n")).decode("utf-8", "replace")
+            begun = b""
+        if begun:
+            yield begun.decode("utf-8", "replace")
+
+    @property
+    def _gap(self) -> str:
+        return f"… {self.left_out} bytes left out …"
 
 
 @dataclass(frozen=True)

@@ -44,9 +44,17 @@ def test_a_short_log_is_kept_whole() -> None:
 
 
 def test_colours_times_and_progress_are_gone() -> None:
-    assert clean(
-        "2026-01-02T03:04:05.0000000Z \x1b[31merror\x1b[0m: no\n[12:00:01] next\n 10%\r 50%\rdone\r\n\x1b]0;title\x07x\x00y\n"
-    ) == ["error: no", "next", "done", "x y"]
+    printed = "2026-01-02T03:04:05.0000000Z \x1b[31merror\x1b[0m: no\n[12:00:01] next\n 10%\r 50%\rdone\r\n\x1b]0;title\x07x\x00y\n"
+    assert clean(printed.split("\n")) == ["error: no", "next", "done", "x y"]
+
+
+@pytest.mark.parametrize("left_out", [0, 7])
+@pytest.mark.parametrize("tail", [b"", b"\n", b"e", b"e\xff\n\nf", b"\ng\n"])
+@pytest.mark.parametrize("head", [b"", b"a", b"a\n", b"a\r\n\nb\xc3\xa4", b"c\n\n"])
+def test_the_lines_of_an_output_are_those_of_its_text(head: bytes, tail: bytes, left_out: int) -> None:
+    output = Output(head, tail, left_out)
+
+    assert clean(output.lines()) == clean(output.text.split("\n"))
 
 
 @pytest.mark.parametrize(
