@@ -132,5 +132,6 @@ def _both(first: Evidence, second: Evidence) -> Evidence:
         second.green_to_red,
         second.missing,
         min(first.repeats, second.repeats) if first.repeats else second.repeats,
+        tuple(sorted({*first.unexecuted, *second.unexecuted})),
         tuple(dict.fromkeys((*first.not_checked, *second.not_checked))),
     )

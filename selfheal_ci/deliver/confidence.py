@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
 
-from selfheal_ci.values import Attempt, Attested, Healing, Status, Verified
+from selfheal_ci.values import Attempt, Attested, Evidence, Healing, Status, Verified
 
 ENOUGH = 0.9  # below, a person has to look
 REMEDIES = {  # what a remedy's fixes are worth before anything else is known
@@ -14,6 +14,7 @@ REMEDIES = {  # what a remedy's fixes are worth before anything else is known
     "model": 0.85,
 }  # fmt: skip
 ENOUGH_REPEATS = 3
+AS_IT_WAS = frozenset({"revert", "shrunk-revert"})  # what these bring was tried by all tests of the green revision
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ DOUBTS = (
     Doubt("one other edit turns the same tests green", 0.7, lambda made, _: len(made.candidate.rivals) == 1),
     Doubt("several other edits turn the same tests green", 0.45, lambda made, _: len(made.candidate.rivals) > 1),
     Doubt("the failing tests passed fewer than three times with it", 0.8, lambda _, told: _few_repeats(told)),
+    Doubt("the failing tests do not execute all that was changed", 0.9, lambda made, _: _untried(made)),
     Doubt("it was not tried whether a test that must fail still fails", 0.98, lambda _, told: _no_canary(told)),
     Doubt("no green revision is known", 0.9, lambda _, told: told.finding is None or told.finding.green is None),
     Doubt("the green revision is a guess", 0.99, lambda _, told: _is_guess(told)),
@@ -62,6 +64,11 @@ def _of(attempt: Attempt, healing: Healing) -> Confidence:
 
 def _few_repeats(healing: Healing) -> bool:
     return healing.evidence.repeats < ENOUGH_REPEATS
+
+
+def _untried(made: Attempt) -> bool:
+    evidence = made.verdict.evidence if isinstance(made.verdict, Verified) else Evidence()
+    return bool(evidence.unexecuted) and made.candidate.remedy not in AS_IT_WAS
 
 
 def _no_canary(healing: Healing) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from selfheal_ci import paths
+from selfheal_ci.gate.coverage import in_words, unexecuted
 from selfheal_ci.gate.policy import Policy, may_touch_tests
 from selfheal_ci.lab import Lab
 from selfheal_ci.values import (
@@ -22,6 +23,7 @@ from selfheal_ci.values import (
     Refused,
     Rejected,
     Result,
+    Trace,
     Unclear,
     Unusable,
     Verdict,
@@ -29,7 +31,7 @@ from selfheal_ci.values import (
     is_test,
 )
 
-REPEATS = 2  # runs of the target after it was green once
+REPEATS = 2  # runs of the target after it was green once; the last of them is traced
 SHOWN = 5  # failures named in a reason
 
 
@@ -85,14 +87,22 @@ def verify(judged: Changes, case: Case, lab: Lab) -> Verified | Rejected:
     seen = compare(whole, case)
     if no := _whole(whole, seen, case):
         return Rejected(no, seen)
-    for repeat in range(REPEATS):
-        if not lab.heals(case.targets, judged, fresh=True):
-            return Rejected(f"passed at first, then failed in repeat {repeat + 1} of {REPEATS}: it is not stable", seen)
+    trace = Trace()
+    for repeat in range(1, REPEATS + 1):
+        trace = lab.trace(case.targets, judged) if repeat == REPEATS else trace
+        if not case.targets <= trace.passed and not lab.heals(case.targets, judged, fresh=True):
+            return Rejected(f"passed at first, then failed in repeat {repeat} of {REPEATS}: it is not stable", seen)
+    unseen = unexecuted(judged, trace.executed(case.targets), lab.read)
     return Verified(
         Evidence(
             red_to_green=seen.red_to_green,
             repeats=1 + REPEATS,
-            not_checked=("a test that must fail was not added (canary)", "the patch was not searched for suspicious code"),
+            unexecuted=unseen,
+            not_checked=(
+                *((f"what changed and the failing tests do not execute: {in_words(unseen[:SHOWN])}",) if unseen else ()),
+                "a test that must fail was not added (canary)",
+                "the patch was not searched for suspicious code",
+            ),
         )
     )
 

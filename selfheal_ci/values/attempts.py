@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from selfheal_ci.values.findings import Finding
-from selfheal_ci.values.runs import Failure, Red, Step
+from selfheal_ci.values.runs import Failure, Line, Red, Step
 from selfheal_ci.values.trees import NOTHING, Changes, Hunk, Tree
 
 
@@ -71,6 +71,7 @@ class Evidence:
     green_to_red: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     repeats: int = 0  # runs in which the targets passed with the candidate
+    unexecuted: tuple[Line, ...] = ()  # what it changed and the targets do not execute, as far as that can be told
     not_checked: tuple[str, ...] = ()
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from selfheal_ci.deliver.confidence import DOUBTS, ENOUGH, REMEDIES, confidence
-from selfheal_ci.values import Attested, Base, Healing, Kind, Status
+from selfheal_ci.values import Attested, Base, Healing, Kind, Status, Verified
 from tests.healings import FINDING, a_healing
 
 UNKNOWN = a_healing(Status.HEALED)  # no tree is known to be green
@@ -41,6 +41,17 @@ def test_each_competing_fix_lowers_it() -> None:
     found = confidence(by("mutation", FIXED, "a", "b"))
     assert found
     assert found.doubts[:2] == ("it was found by mutation", "several other edits turn the same tests green")
+
+
+def test_changed_lines_that_no_failing_test_executes_lower_it_but_for_reverts() -> None:
+    def seeing(healing: Healing, *lines: tuple[str, int]) -> Healing:
+        [made] = healing.attempts
+        assert isinstance(made.verdict, Verified)
+        verdict = replace(made.verdict, evidence=replace(made.verdict.evidence, unexecuted=lines))
+        return replace(healing, attempts=(replace(made, verdict=verdict),))
+
+    assert value(seeing(by("model"), ("a.py", 1))) < value(by("model"))
+    assert value(seeing(by("shrunk-revert"), ("a.py", 1))) == value(by("shrunk-revert"))
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from selfheal_ci.gate.policy import Policy
 from selfheal_ci.gate.verify import Gate
@@ -19,6 +20,7 @@ from selfheal_ci.values import (
     Verified,
 )
 from tests.fakes import Check, Place, Project, a_finding, a_place, a_step
+from tests.unit.test_lab_trace import TracingRunner
 
 PROJECT = {"a.py": b"wrong\n", "b.py": b"fine\n", "tests/test_a.py": b"judge\n"}
 
@@ -160,3 +162,15 @@ def test_a_formatters_changes_of_a_test_are_run_with_them() -> None:
     candidate = Candidate("fixer", Changes({"tests/test_a.py": Content(b"neat\n")}), "black .")
 
     assert isinstance(Gate(Policy()).judge(candidate, a_case(place), place.lab), Verified)
+
+
+def test_the_last_repeat_tells_which_changed_lines_the_targets_do_not_execute() -> None:
+    place = a_place(PROJECT, {**CHECKS, "t::a": lambda files: None if b"right" in files["a.py"] else "no"})
+    lab = replace(place.lab, runner=TracingRunner())
+    candidate = Candidate("model", Changes({"a.py": Content(b"right\nmore\n")}), "why")
+
+    verdict = Gate(Policy()).judge(candidate, a_case(place), lab)
+
+    assert isinstance(verdict, Verified)
+    assert (verdict.evidence.repeats, verdict.evidence.unexecuted) == (3, (("a.py", 2),))
+    assert verdict.evidence.not_checked[0] == "what changed and the failing tests do not execute: a.py:2"
