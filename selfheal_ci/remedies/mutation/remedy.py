@@ -48,6 +48,10 @@ class Mutation:
         search = _Search(case, lab)
         found = search.run(mutants(case, lab, places))
         if not found:
+            if search.tried:
+                lines = f"{len(places.weights)} line{'s' * (len(places.weights) != 1)}"
+                flaw = f"none of {search.tried} edits of {lines} that the failing tests execute turns them green"
+                yield Candidate(self.name, NOTHING, "small edits", flaw=flaw)
             return None
         tests = places.tests.get((found[0].path, found[0].line), len(case.targets))
         if standing([preference(each, search.copied) for each in found], tests) < LEAST_STANDING:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -76,10 +77,15 @@ def test_heals_a_wrong_operator_without_any_history() -> None:
     assert first.flaw is None
 
 
-def test_nothing_where_no_edit_heals() -> None:
+def test_says_how_many_edits_were_tried_where_none_heals() -> None:
     never: Mapping[str, Check] = {**CHECKS, ID: lambda _: "no"}
 
-    assert offered(*a_cart(checks=never)) == []
+    [told] = offered(*a_cart(checks=never))
+
+    assert not told.changes
+    assert re.fullmatch(
+        r"none of [1-9]\d+ edits of 3 lines that the failing tests execute turns them green", told.flaw or ""
+    )
 
 
 def test_tests_and_protected_files_are_never_edited() -> None:
