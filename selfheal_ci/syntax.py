@@ -10,16 +10,21 @@ from functools import lru_cache
 from selfheal_ci.values import Changes
 
 
-@lru_cache(maxsize=256)
-def parses(data: bytes) -> bool:
-    """Whether it is Python, for the Python that runs us."""
+@lru_cache(maxsize=8)
+def tree_of(data: bytes) -> ast.Module | None:
+    """The syntax tree; None where it is no Python, for the Python that runs us."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of strange escapes in the project's strings
         try:
-            ast.parse(data)
+            return ast.parse(data)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
-            return False
-    return True
+            return None
+
+
+@lru_cache(maxsize=256)
+def parses(data: bytes) -> bool:
+    """Whether it is Python."""
+    return tree_of(data) is not None
 
 
 def breaks(changes: Changes, read: Callable[[str], bytes | None]) -> bool:

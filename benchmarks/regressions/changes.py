@@ -58,11 +58,9 @@ def changes(project: Project) -> Iterator[Change]:
             runs = [parts[at : at + WINDOW] for at in range(0, len(parts), WINDOW)]
             some = runs[:: max(1, len(runs) // WINDOWS)][:WINDOWS]
             sets = [(f"{name}, hunks {parts.index(run[0]) + 1}-{parts.index(run[-1]) + 1}", run, old) for run in some]
-        before = None
         for named, run, base in sets:
             if len(run) >= LEAST - 1:
-                before = before or suite.run(project, old)
-                made = before and _green(project, named, old, apply(base, run), run, before)
+                made = _green(project, named, base, apply(base, run), run, suite.run(project, base))
                 if made:
                     yield made
 

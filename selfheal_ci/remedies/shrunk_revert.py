@@ -10,6 +10,7 @@ from selfheal_ci.delta import smallest
 from selfheal_ci.hunks import revert
 from selfheal_ci.lab import Lab
 from selfheal_ci.pieces import Piece, pieces, put_back
+from selfheal_ci.remedies.halves import half_gone
 from selfheal_ci.values import Candidate, Case, Changes, Finding, Hunk, Shortfall, Verdict
 
 PROBES = 60  # sets of pieces that are tried
@@ -33,7 +34,7 @@ class ShrunkRevert:
         parts = [(hunk, piece) for hunk in culprit.hunks for piece in pieces(hunk)]
         search = _Search(case, lab)
         found = smallest(parts, search.first, alone=ALONE)
-        if len(found) < len(parts) or (len(found) == 1 and search.keeps_some(found)):
+        if len(found) < len(parts) or (len(found) == 1 and search.may_be_all(found)):
             yield Candidate(self.name, search.changes(found), _told(found))
         return None
 
@@ -49,13 +50,20 @@ class _Search:
     def first(self, sets: Sequence[Sequence[Part]]) -> int | None:
         allowed = sets[: self.left]
         self.left -= len(allowed)
-        return self.lab.first([self.changes(each) for each in allowed], self.case.targets)
+        tried = {at: made for at, each in enumerate(allowed) if not self._half_gone(made := self.changes(each))}
+        at = self.lab.first(list(tried.values()), self.case.targets)
+        return None if at is None else list(tried)[at]
 
-    def keeps_some(self, parts: Sequence[Part]) -> bool:
-        """Whether one small edit that is a whole hunk leaves something of the author's change elsewhere."""
+    def may_be_all(self, parts: Sequence[Part]) -> bool:
+        """Whether one small edit that is a whole hunk leaves something of the author's change elsewhere, and no half."""
         green = self.case.finding.green
         inside = all(b"\n" not in piece.was and piece.start < piece.end for _, piece in parts)
-        return inside and (green is None or self.lab.files.write(self.case.tree, self.changes(parts)).id != green.id)
+        changes = self.changes(parts)
+        keeps = green is None or self.lab.files.write(self.case.tree, changes).id != green.id
+        return inside and keeps and not self._half_gone(changes)
+
+    def _half_gone(self, changes: Changes) -> bool:
+        return half_gone(self.case, self.lab, changes) is not None
 
     def changes(self, parts: Sequence[Part]) -> Changes:
         hunks = list(dict.fromkeys(hunk for hunk, _ in parts))

@@ -9,6 +9,7 @@ from functools import cached_property
 from itertools import islice
 
 from selfheal_ci.lab import Lab
+from selfheal_ci.remedies.halves import half_gone
 from selfheal_ci.remedies.mutation.guess import functions_of_tests
 from selfheal_ci.remedies.mutation.mutants import Mutant, mutants
 from selfheal_ci.remedies.mutation.places import suspicious
@@ -46,7 +47,7 @@ class Mutation:
         if not places.weights:
             return None
         search = _Search(case, lab)
-        found = search.run(mutants(case, lab, places))
+        found = search.run(each for each in mutants(case, lab, places) if not search.halves(each))
         if not found:
             if search.tried:
                 lines = f"{len(places.weights)} line{'s' * (len(places.weights) != 1)}"
@@ -94,6 +95,10 @@ class _Search:
             found += sound
         found.sort(key=lambda mutant: -preference(mutant, self.copied))
         return distinct(found)
+
+    def halves(self, mutant: Mutant) -> bool:
+        """Whether it takes a statement away that belongs to others which came with it."""
+        return mutant.mutation.kind == "deleted" and half_gone(self.case, self.lab, mutant.changes) is not None
 
     def _most(self, sieve: Sieve) -> int:
         """The budget; less where each needs a run of its own, or the time that is left is not enough."""
