@@ -16,6 +16,7 @@ from selfheal_ci.remedies.mutation.text import Edit
 
 PRIORS = {
     "old and new mixed": 1.5,  # tokens of the older version in the changed line
+    "definition": 1.5,  # of a name that a failure says is not defined
     "comparison boundary": 1.0,  # < and <=
     "boolean operator": 0.9,  # and, or
     "similar function": 0.8,  # min and max, append and extend, lstrip and rstrip

@@ -10,6 +10,8 @@ from itertools import combinations, pairwise
 
 from selfheal_ci.lab import Lab
 from selfheal_ci.remedies.mutation import expressions, insertions, names, operators, statements
+from selfheal_ci.remedies.mutation.definitions import definitions, undefined
+from selfheal_ci.remedies.mutation.guess import may_change
 from selfheal_ci.remedies.mutation.kinds import PRIORS, Mutation
 from selfheal_ci.remedies.mutation.mixes import mixes
 from selfheal_ci.remedies.mutation.places import Places
@@ -81,11 +83,12 @@ class Mutant:
 def mutants(case: Case, lab: Lab, places: Places) -> Iterator[Mutant]:
     """Different trees that compile, the likeliest first."""
     found: list[Mutant] = []
-    for path in places.files:
-        data = lab.read(path)
-        source = parse(path, data) if data is not None else None
-        if source is not None:
-            found += _scored(source, case, places, lab.mode(path))
+    missing = undefined(case.failures)
+    known = _sources(lab, [path for path in sorted(case.tree.entries) if may_change(path)]) if missing else []
+    for source in _sources(lab, places.files):
+        found += _scored(source, case, places, lab.mode(source.path))
+        others = [source, *(other for other in known if other.path != source.path)]
+        found += [Mutant(source, each, each.prior, lab.mode(source.path)) for each in definitions(source, missing, others)]
     found.sort(key=lambda each: (-each.score, each.path, each.line, [(e.start, e.end, e.new) for e in each.mutation.edits]))
     seen: set[tuple[str, str, str | None]] = set()
     for mutant in found:
@@ -95,6 +98,11 @@ def mutants(case: Case, lab: Lab, places: Places) -> Iterator[Mutant]:
             seen.add(key)
             if senseless(mutant.after) <= senseless(mutant.before):
                 yield mutant
+
+
+def _sources(lab: Lab, names: Sequence[str]) -> list[Source]:
+    """Those files that can be parsed."""
+    return [source for path in names if (source := parse(path, lab.read(path) or b""))]
 
 
 def _scored(source: Source, case: Case, places: Places, mode: str) -> list[Mutant]:
