@@ -87,13 +87,16 @@ def run(project: Project, files: Files, *, chosen: Collection[str] | None = None
             return None
         seconds = time.perf_counter() - began
         tests = json.loads(told.read_text()) if told.exists() else {}
-        return Outcome(tests, seconds, _lines(Path(place), env) if trace and tests else {})
+        try:
+            return Outcome(tests, seconds, _lines(Path(place), env) if trace and tests else {})
+        except ToolError:
+            return None
 
 
 def _lines(place: Path, env: Mapping[str, str]) -> dict[str, dict[int, frozenset[str]]]:
     told = place / "coverage.json"
     words = f"-m coverage json -q --ignore-errors --show-contexts --data-file={place}/coverage -o {told}"
-    shell.run(["sh", "-c", f"exec python {words}"], env=env, cwd=place / "tree", timeout=LONGEST)
+    shell.run(["sh", "-c", f"exec python {words}"], env=env, cwd=place / "tree", timeout=5 * LONGEST)
     files = json.loads(told.read_text())["files"] if told.exists() else {}
     return {
         path: {int(line): frozenset(names) - {""} for line, names in file["contexts"].items()}
