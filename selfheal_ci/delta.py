@@ -18,6 +18,8 @@ def smallest(items: Sequence[Item], first: First[Item], *, alone: int = 0) -> li
     found = list(items)
     if len(found) > 1 and (at := first([[item] for item in found[:alone]])) is not None:
         return [found[at]]
+    if lone := _lone(found, first):
+        return lone
     parts = 2
     while len(found) > 1:
         pieces = _split(found, parts)
@@ -32,6 +34,16 @@ def smallest(items: Sequence[Item], first: First[Item], *, alone: int = 0) -> li
         else:
             found, parts = without[at - len(pieces)], max(parts - 1, 2)
     return found
+
+
+def _lone(items: list[Item], first: First[Item]) -> list[Item] | None:
+    """The one item that is enough, if there is such a one: of three parts two are tried, and then it is in the third."""
+    found = items
+    while len(found) > 1:
+        *tried, last = _split(found, min(3, len(found)))
+        at = first(tried)
+        found = last if at is None else tried[at]
+    return found if first([found]) == 0 else None
 
 
 def _split(items: list[Item], parts: int) -> list[list[Item]]:

@@ -149,7 +149,7 @@ def receive(folder: Path) -> Delivery:
 
 def _told(healing: Healing, redactor: Redactor) -> Healing:
     """The healing with every text redacted, without what is long and not told."""
-    finding = healing.finding and replace(healing.finding, green_passed=frozenset(), green=None, hunks=())
+    finding = healing.finding and replace(healing.finding, green_passed=frozenset(), hunks=())
     return redactor.value(replace(healing, finding=finding), keep=(Tree, Changes))
 
 

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from selfheal_ci.diagnose.culprit import Search, suspects
-from selfheal_ci.diagnose.expectation import expects_something_else
-from selfheal_ci.diagnose.groups import by_fingerprint, cases, detect, healed_along, on_top_of
+from selfheal_ci.diagnose.groups import cases, detect, healed_along, on_top_of
+from selfheal_ci.diagnose.locate import located
 from selfheal_ci.diagnose.polluter import polluters
 from selfheal_ci.diagnose.reach import WORDS, mend, reaches
 from selfheal_ci.diagnose.stopped import triage_stopped
-from selfheal_ci.diagnose.triage import Base, describe, triage
+from selfheal_ci.diagnose.triage import triage
 from selfheal_ci.lab import Lab
 from selfheal_ci.ports import History
 from selfheal_ci.values import Finding, Kind, Red, Source, Stop
 
 __all__ = ["cases", "detect", "explain", "healed_along", "on_top_of"]
 
-FEW = 2  # hunks, of which the order does not matter
+FEW = 2  # tests that depend on the order, of which it is found out what they come after
 
 
 def explain(red: Red, source: Source, lab: Lab, history: History) -> Finding:
@@ -28,35 +27,13 @@ def explain(red: Red, source: Source, lab: Lab, history: History) -> Finding:
     if finding.instead:
         told = explain(finding.instead, source, here, history)
         return replace(told, summary=f"{finding.summary}: {told.summary}", instead=finding.instead)
-    if found.green and Kind.REGRESSION in finding.kinds.values():
-        finding = _located(finding, found.green, red, source, here, history)
+    if found.green and {Kind.REGRESSION, Kind.ORDER_DEPENDENT} & set(finding.kinds.values()):
+        finding = located(finding, found.green, red, source, here, history)
     if finding.kind is Kind.ORDER_DEPENDENT:
         finding = _after_what(finding, red, here)
-    if finding.kind in {Kind.REGRESSION, Kind.NEW_FAILURE, Kind.ENVIRONMENT} and not finding.culprits:
+    if _may_be_out_of_reach(finding):
         finding = _within_reach(finding, red, here)
     return finding
-
-
-def _located(finding: Finding, green: Base, red: Red, source: Source, lab: Lab, history: History) -> Finding:
-    """With the culprits of its regressions, and the tests that expect something else than before."""
-    regressions = [failure for failure in red.failures if finding.kinds[failure.id] is Kind.REGRESSION]
-    groups = by_fingerprint(regressions)
-    hunks = history.hunks(green.tree, source.tree)
-    executed: dict[str, frozenset[int]] = {}
-    if len(hunks) > FEW:
-        ids = [failure.id for failure in regressions]
-        for path, line in lab.trace(ids).executed(ids):
-            executed[path] = executed.get(path, frozenset()) | {line}
-    likely = suspects(hunks, red.failures, executed)
-    culprits = Search(source, green.revision, lab, history).culprits(likely, groups)
-    open_ = [ids for group, ids in groups.items() if group not in culprits]
-    changed = [ids for ids in open_ if expects_something_else(ids, source, green.tree, lab)]
-    kinds = {**finding.kinds, **dict.fromkeys(frozenset[str]().union(*changed), Kind.EXPECTATION_CHANGED)}
-    finding = replace(finding, kinds=kinds, hunks=likely, green=green.tree)
-    if Kind.REGRESSION not in kinds.values():
-        kind = Kind.EXPECTATION_CHANGED
-        return replace(finding, kind=kind, summary=describe(kind, kinds, green))
-    return replace(finding, culprits=culprits, culprit=next(iter(culprits.values()), None))
 
 
 def _after_what(finding: Finding, red: Red, lab: Lab) -> Finding:
@@ -66,6 +43,13 @@ def _after_what(finding: Finding, red: Red, lab: Lab) -> Finding:
         if names := polluters(victim, red.passed | red.ids, lab):
             told.append(f"{victim} fails after {', '.join(names)}")
     return replace(finding, summary="; ".join([finding.summary, *told]))
+
+
+def _may_be_out_of_reach(finding: Finding) -> bool:
+    """Whether that may be why. What passes on green and is not even collected here says that edits do arrive."""
+    if finding.kind is Kind.REGRESSION:
+        return not finding.culprits and any("::" in id_ for id_ in finding.kinds)
+    return finding.kind in {Kind.NEW_FAILURE, Kind.ENVIRONMENT}
 
 
 def _within_reach(finding: Finding, red: Red, lab: Lab) -> Finding:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from selfheal_ci.lab import Lab
 from selfheal_ci.ports import History
-from selfheal_ci.values import Finding, Kind, Red, Result, Source, Tree, Unclear, is_test
+from selfheal_ci.values import Failure, Finding, Kind, Red, Result, Source, Tree, Unclear, is_test
 
 RERUNS = 8  # a test that fails one time in two passes all of them once in 256
 LEAST_RERUNS = 2
@@ -18,6 +19,11 @@ LONE_PASSES = 6  # of a test run alone, before it may depend on the others
 WHOLE_STEPS = 3  # in each of which it must fail then
 STEPS_BACK = (1, 2, 4, 8, 16, 32)
 RESERVE = 3  # times what such a run took: the time that is kept for what follows
+NO_NETWORK = re.compile(
+    r"name resolution|Name or service not known|nodename nor servname|getaddrinfo failed|Could not resolve host"
+    r"|Network is unreachable|No route to host"
+)
+REFUSED = re.compile(r"[Cc]onnection refused|ConnectionRefusedError|ECONNREFUSED")
 ORDER = (
     Kind.REGRESSION,
     Kind.NEW_FAILURE,
@@ -61,6 +67,7 @@ def triage(red: Red, source: Source, lab: Lab, history: History) -> Triage:
         green = find_green(steady, source, probe, history)
         attested = source.base is not None and source.base.attested
         kinds |= compare(steady, green, order=order, attested=attested)
+        kinds |= dict.fromkeys(unreachable(red.failures, kinds, green), Kind.INFRASTRUCTURE)
         green = green if green and green.passed & steady else None
     kind = next(kind for kind in ORDER if kind in kinds.values())
     summary = describe(kind, kinds, green)
@@ -118,18 +125,30 @@ def find_green(ids: Collection[str], source: Source, lab: Lab, history: History)
 def compare(steady: Collection[str], green: Base | None, *, order: Collection[str], attested: bool) -> Mapping[str, Kind]:
     """What each steady failure is, seen from the green revision."""
     if green is None:
-        return dict.fromkeys(steady, Kind.NEW_FAILURE)
+        return {id_: Kind.ORDER_DEPENDENT if id_ in order else Kind.NEW_FAILURE for id_ in steady}
     some_pass = bool(green.passed & frozenset(steady))
     same = Kind.BASELINE if some_pass else Kind.ENVIRONMENT if attested else Kind.NEW_FAILURE
     kinds = {}
     for id_ in steady:
         if id_ in green.passed:
-            kinds[id_] = Kind.ORDER_DEPENDENT if id_ in order else Kind.REGRESSION
+            kind = Kind.REGRESSION
         elif id_ in green.failing:
-            kinds[id_] = same
+            kind = same
         else:
-            kinds[id_] = Kind.NEW_FAILURE
+            kind = Kind.NEW_FAILURE
+        kinds[id_] = Kind.ORDER_DEPENDENT if id_ in order and kind in {Kind.REGRESSION, Kind.NEW_FAILURE} else kind
     return kinds
+
+
+def unreachable(failures: Sequence[Failure], kinds: Mapping[str, Kind], green: Base | None) -> frozenset[str]:
+    """Those never seen green that say that there is no network, as in runs, or, on green too, that nobody answers."""
+    found = set()
+    for failure in failures:
+        told = f"{failure.message}\n{failure.text}"
+        refused = green is not None and failure.id in green.failing and REFUSED.search(told)
+        if kinds.get(failure.id) is Kind.NEW_FAILURE and (refused or NO_NETWORK.search(told)):
+            found.add(failure.id)
+    return frozenset(found)
 
 
 def describe(kind: Kind, kinds: Mapping[str, Kind], green: Base | None) -> str:
@@ -144,6 +163,7 @@ def describe(kind: Kind, kinds: Mapping[str, Kind], green: Base | None) -> str:
         Kind.EXPECTATION_CHANGED: f"{these}, because the test expects something else than before",
         Kind.FLAKY: f"{these} that pass when run again, unchanged: flaky",
         Kind.ENVIRONMENT: f"{these} here and on the green revision alike: the environment, not the code",
+        Kind.INFRASTRUCTURE: f"{these} for want of a network or a service, which runs do not have: see the step's `network`",
         Kind.BASELINE: f"{these} here and {at} alike",
     }
     return words[kind]

@@ -13,8 +13,9 @@ from collections.abc import Iterator, Mapping
 
 from selfheal_ci.lab import Lab
 from selfheal_ci.syntax import tree_of
-from selfheal_ci.values import Case, Changes
+from selfheal_ci.values import Case, Changes, tool_of
 
+CHECKERS = frozenset({"mypy"})
 _TOKEN = re.compile(rb"\w+|[^\w\s]")
 
 
@@ -32,6 +33,17 @@ def half_gone(case: Case, lab: Lab, changes: Changes) -> str | None:
     return None
 
 
+def loses_types(case: Case, lab: Lab, changes: Changes) -> bool:
+    """Whether a type checker would be content because there is less for it to check."""
+    if not any(tool_of(id_) in CHECKERS for id_ in case.targets):
+        return False
+    return any(
+        _annotations(content.data) < _annotations(lab.read(path) or b"")
+        for path, content in changes.files.items()
+        if content and path.endswith(".py")
+    )
+
+
 def halved(was: bytes, now: bytes, then: bytes) -> str | None:
     """A variable of a function that is not in what was, and of which some uses in what is now are gone then, not all."""
     if not _only_deletes(now, then):
@@ -45,6 +57,14 @@ def halved(was: bytes, now: bytes, then: bytes) -> str | None:
                 if left < function.uses[variable] and (left or variable in after[name].given):
                     return variable
     return None
+
+
+def _annotations(data: bytes) -> int:
+    """How many arguments, results and variables have a type."""
+    tree = tree_of(data)
+    nodes = list(ast.walk(tree)) if tree else []
+    given = sum(isinstance(node, ast.AnnAssign) or (isinstance(node, ast.arg) and bool(node.annotation)) for node in nodes)
+    return given + sum(isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and bool(node.returns) for node in nodes)
 
 
 class _Function:

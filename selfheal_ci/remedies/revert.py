@@ -6,6 +6,7 @@ import re
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 
+from selfheal_ci import paths
 from selfheal_ci.hunks import revert
 from selfheal_ci.lab import Lab
 from selfheal_ci.remedies.halves import half_gone
@@ -21,7 +22,7 @@ class Revert:
     def candidates(self, case: Case, lab: Lab) -> Generator[Candidate, Verdict, Finding | Shortfall | None]:
         """See Remedy. Nothing where no hunk is known, or where nothing of an author's change would be left."""
         culprit = case.finding.culprit
-        if culprit is None:
+        if culprit is None or any(paths.is_judge(hunk.path) for hunk in culprit.hunks):
             return None
         hunks, half = _with_the_rest(culprit.hunks, case, lab)
         changes = revert(hunks, lab.read)

@@ -6,11 +6,12 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from selfheal_ci import paths
 from selfheal_ci.delta import smallest
 from selfheal_ci.hunks import revert
 from selfheal_ci.lab import Lab
-from selfheal_ci.pieces import Piece, pieces, put_back
-from selfheal_ci.remedies.halves import half_gone
+from selfheal_ci.pieces import Piece, moved, pieces, put_back
+from selfheal_ci.remedies.halves import half_gone, loses_types
 from selfheal_ci.values import Candidate, Case, Changes, Finding, Hunk, Shortfall, Verdict
 
 PROBES = 60  # sets of pieces that are tried
@@ -29,12 +30,14 @@ class ShrunkRevert:
     def candidates(self, case: Case, lab: Lab) -> Generator[Candidate, Verdict, Finding | Shortfall | None]:
         """See Remedy. Nothing where no part of the culprit alone is enough: that is the whole revert's."""
         culprit = case.finding.culprit
-        if culprit is None:
+        if culprit is None or any(paths.is_judge(hunk.path) for hunk in culprit.hunks):
             return None
-        parts = [(hunk, piece) for hunk in culprit.hunks for piece in pieces(hunk)]
         search = _Search(case, lab)
+        if on_the_way := search.moved(culprit.hunks):
+            yield Candidate(self.name, search.changes(on_the_way), _told(on_the_way))
+        parts = [(hunk, piece) for hunk in culprit.hunks for piece in pieces(hunk)]
         found = smallest(parts, search.first, alone=ALONE)
-        if len(found) < len(parts) or (len(found) == 1 and search.may_be_all(found)):
+        if len(found) < len(parts) or search.may_be_all(found):
             yield Candidate(self.name, search.changes(found), _told(found))
         return None
 
@@ -50,20 +53,26 @@ class _Search:
     def first(self, sets: Sequence[Sequence[Part]]) -> int | None:
         allowed = sets[: self.left]
         self.left -= len(allowed)
-        tried = {at: made for at, each in enumerate(allowed) if not self._half_gone(made := self.changes(each))}
+        tried = {at: made for at, each in enumerate(allowed) if self._makes_sense(made := self.changes(each))}
         at = self.lab.first(list(tried.values()), self.case.targets)
         return None if at is None else list(tried)[at]
 
     def may_be_all(self, parts: Sequence[Part]) -> bool:
-        """Whether one small edit that is a whole hunk leaves something of the author's change elsewhere, and no half."""
+        """Whether the whole culprit is one word, or statements that are gone, and something else of the author's is left."""
         green = self.case.finding.green
-        inside = all(b"\n" not in piece.was and piece.start < piece.end for _, piece in parts)
+        word = len(parts) == 1 and all(b"\n" not in piece.was and piece.start < piece.end for _, piece in parts)
+        gone = green is not None and all(piece.start == piece.end for _, piece in parts)
         changes = self.changes(parts)
         keeps = green is None or self.lab.files.write(self.case.tree, changes).id != green.id
-        return inside and keeps and not self._half_gone(changes)
+        return bool(parts) and (word or gone) and keeps and self._makes_sense(changes)
 
-    def _half_gone(self, changes: Changes) -> bool:
-        return half_gone(self.case, self.lab, changes) is not None
+    def moved(self, hunks: Sequence[Hunk]) -> list[Part]:
+        """As little as heals of what changed in a block on its way to where it is now."""
+        parts = [(here, piece) for here in hunks for gone in self.case.hunks if gone != here for piece in moved(gone, here)]
+        return smallest(parts, self.first) if parts and self.first([parts]) == 0 else []
+
+    def _makes_sense(self, changes: Changes) -> bool:
+        return half_gone(self.case, self.lab, changes) is None and not loses_types(self.case, self.lab, changes)
 
     def changes(self, parts: Sequence[Part]) -> Changes:
         hunks = list(dict.fromkeys(hunk for hunk, _ in parts))

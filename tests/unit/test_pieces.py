@@ -5,7 +5,7 @@ import random
 import pytest
 
 from selfheal_ci.hunks import split_lines
-from selfheal_ci.pieces import pieces, put_back
+from selfheal_ci.pieces import moved, pieces, put_back
 from selfheal_ci.values import Content, Hunk
 
 
@@ -23,6 +23,16 @@ CASES = {
     "two tokens": (b"if a < b and c:\n", b"if a <= b or c:\n", [(b"", b"="), (b"and", b"or")]),
     "a line that came": (b"a\n", b"a\nx\n", [(b"", b"x\n")]),
     "a line that went": (b"a\nx\nb\n", b"a\nb\n", [(b"x\n", b"")]),
+    "statements that went, whole": (
+        b"a\n    # why\n    if x:\n        y()\n    z()\nb\n",
+        b"a\nb\n",
+        [(b"    # why\n    if x:\n        y()\n", b""), (b"    z()\n", b"")],
+    ),
+    "lines that went and are no statements": (
+        b"a\n    x = [\n    1,\nb\n",
+        b"a\nb\n",
+        [(b"    x = [\n", b""), (b"    1,\n", b"")],
+    ),
     "lines that came, one by one": (b"", b"x\ny\n", [(b"", b"x\n"), (b"", b"y\n")]),
     "a block that has nothing in common": (b"one\n", b"if x > 3: return 17\n", [(b"one\n", b"if x > 3: return 17\n")]),
     "the last line without its end": (b"a\nb", b"a\nc", [(b"b", b"c")]),
@@ -70,3 +80,21 @@ def test_a_huge_block_is_put_back_whole() -> None:
     hunk = a_hunk(b"".join(b"a%d\n" % n for n in range(5000)), b"".join(b"b%d\n" % n for n in range(5000)))
 
     assert len(pieces(hunk)) == 1
+
+
+TAKE = b'def take(n, seq):\n    """The first n."""\n    return islice(seq, n)\n'
+
+
+def test_what_changed_in_a_block_on_its_way_is_told_alone() -> None:
+    gone, here = a_hunk(TAKE, b""), a_hunk(b"", b"def new():\n    pass\n\n" + TAKE.replace(b", n)", b", n + 1)"))
+    [piece] = moved(gone, here)
+
+    assert b"".join(put_back(here, [piece]).old) == b"def new():\n    pass\n\n" + TAKE
+    assert moved(a_hunk(b"x = 1\ny = 2\n", b""), here) == [] == moved(a_hunk(TAKE, b""), a_hunk(b"", b"z = 1\n"))
+
+
+def test_a_block_may_move_into_a_new_file() -> None:
+    new = Hunk("b.py", 0, (), (), None, Content(TAKE.replace(b", n)", b", n + 1)")), whole=True)
+    put = put_back(new, moved(a_hunk(TAKE, b""), new))
+
+    assert put.before == Content(TAKE)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 
+from selfheal_ci import paths
 from selfheal_ci.lab import Lab
 from selfheal_ci.remedies.halves import half_gone
 from selfheal_ci.remedies.mutation.guess import functions_of_tests
@@ -15,7 +16,7 @@ from selfheal_ci.remedies.mutation.mutants import Mutant, mutants
 from selfheal_ci.remedies.mutation.places import suspicious
 from selfheal_ci.remedies.mutation.plausible import unused
 from selfheal_ci.remedies.mutation.sieve import Sieve
-from selfheal_ci.values import NOTHING, Candidate, Case, Finding, Shortfall, Verdict, tool_of
+from selfheal_ci.values import NOTHING, Candidate, Case, Finding, Kind, Shortfall, Verdict, tool_of
 
 PROBES_SINCE_GREEN = 300  # edits that are tried where lines changed since green are known
 PROBES = 600  # without a green revision
@@ -41,7 +42,7 @@ class Mutation:
 
     def candidates(self, case: Case, lab: Lab) -> Generator[Candidate, Verdict, Finding | Shortfall | None]:
         """See Remedy. Where too many edits would do, none is offered: the tests do not tell which is right."""
-        if not all(_runs(id_) for id_ in case.targets):
+        if not all(_runs(id_) for id_ in case.targets) or not _may_edits_mend(case):
             return None
         places = suspicious(case, lab)
         if not places.weights:
@@ -122,6 +123,13 @@ class _Search:
         before = self.case.before.passed if self.case.before else frozenset[str]()
         wanted = before | self.case.targets
         return result.passes(wanted) == wanted
+
+
+def _may_edits_mend(case: Case) -> bool:
+    """Not what depends on the order: many an edit hides that. Nor what a test's own files, or those that steer, did."""
+    kinds = {case.finding.kinds.get(id_) for id_ in case.targets}
+    hunks = case.finding.culprit.hunks if case.finding.culprit else ()
+    return Kind.ORDER_DEPENDENT not in kinds and all(paths.is_source(hunk.path) for hunk in hunks)
 
 
 def _runs(id_: str) -> bool:

@@ -59,6 +59,38 @@ def test_source_and_test_that_both_changed_are_a_regression_without_a_culprit() 
     assert (finding.kind, finding.culprit) == (Kind.REGRESSION, None)
 
 
+def test_where_source_and_test_both_changed_that_is_said() -> None:
+    hunk = Hunk(SOURCE, 0, (b"1",), (b"3",))
+
+    finding, _ = explained({SOURCE: b"3", TEST: b"2"}, {SOURCE: b"1", TEST: b"1"}, expects, hunks=(hunk,))
+
+    assert finding.summary.endswith("; tests/test_a.py changed in between, too")
+
+
+@pytest.mark.parametrize("path", ["pyproject.toml", "conftest.py", "tests/conftest.py"])
+def test_what_steers_or_prepares_tests_is_named_as_the_culprit(path: str) -> None:
+    hunk = Hunk(path, 0, (b"good",), (b"bad",))
+    check: Check = lambda files: "red" if files[path] == b"bad" else None  # noqa: E731
+
+    finding, _ = explained({SOURCE: b"1", path: b"bad"}, {SOURCE: b"1", path: b"good"}, check, hunks=(hunk,))
+
+    assert (finding.kind, finding.culprit and finding.culprit.hunk) == (Kind.REGRESSION, hunk)
+    assert finding.reached
+
+
+def test_a_test_file_that_cannot_be_collected_expects_nothing() -> None:
+    hunk = Hunk(TEST, 0, (b"1",), (b"2",))
+    place = a_place({SOURCE: b"1", TEST: b"2"}, {TEST: lambda files: "red" if files[TEST] == b"2" else None}, base=a_guess())
+    trees = {"green": place.files.tree({SOURCE: b"1", TEST: b"1"}), "c1": place.tree}
+    red = detect(place.lab)
+    assert red
+
+    finding = explain(red, place.source, place.lab, MemoryHistory(trees, place.files, given=(hunk,)))
+
+    assert (finding.kind, finding.culprit and finding.culprit.hunk) == (Kind.REGRESSION, hunk)
+    assert "expects" not in finding.summary
+
+
 # tests that depend on the order -----------------------------------------------------------------------------------------
 
 

@@ -140,3 +140,25 @@ def test_a_command_that_is_not_there_is_not_run_ten_times() -> None:
 
 def test_a_folder_without_history_has_new_failures() -> None:
     assert decided({"t::a": lambda _: "red"}).finding.kind is Kind.NEW_FAILURE
+
+
+@pytest.mark.parametrize(
+    ("said", "green_too", "kind"),
+    [
+        ("OSError: [Errno -3] Temporary failure in name resolution", True, Kind.INFRASTRUCTURE),
+        ("OSError: [Errno -3] Temporary failure in name resolution", False, Kind.REGRESSION),
+        ("ConnectionRefusedError: [Errno 111] Connection refused", True, Kind.INFRASTRUCTURE),
+        ("ConnectionRefusedError: [Errno 111] Connection refused", None, Kind.NEW_FAILURE),
+        ("socket.gaierror: [Errno -2] Name or service not known", None, Kind.INFRASTRUCTURE),
+        ("KeyError: 'name'", True, Kind.NEW_FAILURE),
+    ],
+)
+def test_a_network_that_is_not_there_is_no_bug_unless_green_needs_none(
+    said: str, green_too: bool | None, kind: Kind
+) -> None:
+    check: Check = lambda files: said if green_too or files["a.py"] == b"wrong\n" else None  # noqa: E731
+
+    found = decided({"t::a": check}, base=None if green_too is None else guess(), revisions={"green": GREEN})
+
+    assert found.finding.kind is kind
+    assert ("`network`" in found.finding.summary) == (kind is Kind.INFRASTRUCTURE)
