@@ -24,8 +24,7 @@ from selfheal_ci.values import (
 from selfheal_ci.words import code, counted, fenced, markdown, plain
 
 if TYPE_CHECKING:
-    from selfheal_ci.deliver.confidence import ENOUGH, confidence
-from selfheal_ci.deliver.records import Artifact
+    from selfheal_ci.deliver.records import Artifact
 
 MOST_ATTEMPTS = 30
 MOST_LISTED = 20
@@ -177,8 +176,8 @@ def _why(healing: Healing) -> str:
         return ""
     parts = [f"{tally.by_kind(finding.kinds.values())}."] if len(set(finding.kinds.values())) > 1 else []
     parts.append(markdown(finding.summary, 1000) + ".")
-    if finding.culprit:
-        parts.append(_culprit(finding.culprit))
+    culprits = [finding.culprit, *finding.culprits.values()] if finding.culprit else []
+    parts += [_culprit(culprit) for culprit in list(dict.fromkeys(culprits))[:MOST_LISTED]]
     if finding.kind is Kind.ENVIRONMENT and healing.source.base and healing.source.base.attested:
         base = healing.source.base
         parts.append(f"{code(base.commit[:12])} was green before, says the {base.attested_by}; now it fails there as well.")
@@ -196,12 +195,14 @@ def _culprit(culprit: Culprit) -> str:
 def _patch(healing: Healing, patch: bytes, most: int) -> str:
     if not patch:
         return ""
-    makers = (attempt.candidate for attempt in healing.attempts if _made(attempt, healing))
+    makers = [attempt.candidate for attempt in healing.attempts if _made(attempt, healing)]
     whys = [f"- {markdown(maker.remedy)}: {markdown(maker.why)}" for maker in makers]
+    rivals = list(dict.fromkeys(rival for maker in makers for rival in maker.rivals))[:MOST_LISTED]
     text = patch.decode("utf-8", "replace")
     text = text[max(text.find("diff --git "), 0) :]  # without the head of a mail, which is for `git am`
     parts = ["\n".join(whys[:MOST_LISTED]), fenced(text[:most], "diff") if most else ""]
     parts.append("The patch is longer; all of it is in the output folder." if len(text) > most else "")
+    parts.append(f"The same tests would turn green with:\n\n{_bullets(map(markdown, rivals))}" if rivals else "")
     parts.append(f"To look at: {', '.join(map(markdown, healing.labels[:MOST_LISTED]))}." if healing.labels else "")
     return "\n\n".join(part for part in parts if part)
 

@@ -57,6 +57,23 @@ def test_reports_an_error_that_came_before_anything_else() -> None:
     assert_golden("report_early_error.md", body.error_report("no such revision: 'x'\n  name one with --base", step="tests"))
 
 
+def test_names_every_culprit_and_what_else_would_do() -> None:
+    healing = a_healing(Status.HEALED)
+    made = healing.attempts[-1]
+    rivals = ("cart.py:2: `a` instead of `b`", "cart.py:3: `c` is added")
+    assert healing.finding
+    assert healing.finding.culprit
+    other = replace(healing.finding.culprit, how="reverting it alone turns 2 of 2 green")
+    finding = replace(healing.finding, culprits={"1:a": healing.finding.culprit, "1:b": other, "1:c": other})
+    attempts = (replace(made, candidate=replace(made.candidate, rivals=rivals)),)
+
+    report = body.report(replace(healing, finding=finding, attempts=attempts), patch=PATCH)
+
+    assert report.count("The culprit is ") == 2
+    assert "turns 2 of 2 green" in report
+    assert "The same tests would turn green with:\n\n- cart.py:2: \\`a\\` instead of \\`b\\`\n- cart.py:3: " in report
+
+
 HOSTILE = "@admin Fixes #1 ![x](http://evil/a.png) <img src=x> ``` \n/close\n\x1b[31m \u202e [skip ci]"
 
 
