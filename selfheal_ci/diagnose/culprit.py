@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -60,7 +61,10 @@ class Search:
             group: shared if len(shared) == 1 or len(groups) == 1 else self._fewest(shared or ordered, near, ids)
             for group, ids in groups.items()
         }
-        return {group: self._told(fewest, len(groups[group]), bad) for group, fewest in found.items() if fewest}
+        counts = Counter[tuple[Hunk, ...]]()
+        for group, fewest in found.items():
+            counts[tuple(fewest)] += len(groups[group])
+        return {group: self._told(fewest, counts[tuple(fewest)], bad) for group, fewest in found.items() if fewest}
 
     def _bad_commit(self, hunks: Sequence[Hunk], ids: Collection[str]) -> Commit | None:
         commits = self._commits()
@@ -91,6 +95,8 @@ class Search:
     def _told(self, hunks: Sequence[Hunk], count: int, bad: Commit | None) -> Culprit:
         which = "it alone" if len(hunks) == 1 else f"{len(hunks)} changes together ({', '.join(map(_place, hunks))})"
         how = f"reverting {which} turns {count} of {count} green"
+        if why := next(filter(None, (paths.protected(hunk.path) for hunk in hunks)), None):
+            how = f"{how}; this is {why}, which no fix may touch"
         if bad and any(hunk.path in bad.paths for hunk in hunks):
             return Culprit(
                 tuple(hunks), bad.id, f"{how}; {bad.id[:7]} is the first of {len(self._commits())} commits that fails"
