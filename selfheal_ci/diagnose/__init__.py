@@ -7,7 +7,7 @@ from dataclasses import replace
 from selfheal_ci.diagnose.groups import cases, detect, healed_along, on_top_of
 from selfheal_ci.diagnose.locate import located
 from selfheal_ci.diagnose.polluter import polluters
-from selfheal_ci.diagnose.reach import WORDS, mend, reaches
+from selfheal_ci.diagnose.reach import WORDS, build, mend, reaches, unbuilt
 from selfheal_ci.diagnose.stopped import triage_stopped
 from selfheal_ci.diagnose.triage import triage
 from selfheal_ci.lab import Lab
@@ -32,7 +32,7 @@ def explain(red: Red, source: Source, lab: Lab, history: History) -> Finding:
     if finding.kind is Kind.ORDER_DEPENDENT:
         finding = _after_what(finding, red, here)
     if _may_be_out_of_reach(finding):
-        finding = _within_reach(finding, red, here)
+        finding = _within_reach(finding, red, source, here, history)
     return finding
 
 
@@ -52,11 +52,18 @@ def _may_be_out_of_reach(finding: Finding) -> bool:
     return finding.kind in {Kind.NEW_FAILURE, Kind.ENVIRONMENT}
 
 
-def _within_reach(finding: Finding, red: Red, lab: Lab) -> Finding:
+def _within_reach(finding: Finding, red: Red, source: Source, lab: Lab, history: History) -> Finding:
     """As it is, unless no edit can reach the tests: then that, and what mends it."""
-    if reaches(red, lab):
-        return finding
-    summary = f"{WORDS}; write {mend(lab.tree.environment)}"
+    if not reaches(red, lab):
+        return _out_of_reach(finding, f"{WORDS}; write {mend(lab.tree.environment)}")
+    if source.base and (files := unbuilt(red, history.tree(source.base.commit), lab)):
+        named = ", ".join(files[:FEW]) + f" and {len(files) - FEW} more" * (len(files) > FEW)
+        summary = f"edits of {named} do not reach the tests: they run what was built before; write {build(lab)}"
+        return _out_of_reach(finding, summary)
+    return finding
+
+
+def _out_of_reach(finding: Finding, summary: str) -> Finding:
     kinds = {id_: Kind.NEW_FAILURE if kind is Kind.ENVIRONMENT else kind for id_, kind in finding.kinds.items()}
     kind = Kind.NEW_FAILURE if finding.kind is Kind.ENVIRONMENT else finding.kind
     return replace(finding, kind=kind, kinds=kinds, summary=summary, reached=False)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterable
 
 from selfheal_ci import paths
 from selfheal_ci.lab import Lab
-from selfheal_ci.values import Changes, Content, Red, Trace
+from selfheal_ci.values import Changes, Content, Red, Trace, Tree
 
 MOST_FILES = 500  # that are broken for the probe
 BREAKS = b"raise SystemError('a probe of selfheal')\n"
+COMPILED = (".c", ".cc", ".cpp", ".cxx", ".h", ".hpp", ".pyx", ".pxd", ".rs", ".f", ".f90")
+_BUILDS = re.compile(r"\b(?:build\w*|g?cc|clang|install|develop|maturin|make|cmake|meson|ninja)\b")
+STOPS = b"#error a probe of selfheal\n"  # a compiler
 WORDS = "edits do not reach the tests: they run an installed copy, or what was built before"
 
 
@@ -24,8 +29,22 @@ def reaches(red: Red, lab: Lab) -> bool:
     sources = [path for path in lab.tree.entries if path.endswith(".py") and paths.is_source(path)]
     if not sources or len(sources) > MOST_FILES:
         return True
-    result = lab.run_tests(red.ids, _broken(sources, lab))
-    return not (isinstance(result, Red) and _marks(result) == _marks(red))
+    return not _takes_no_notice(red, _broken(sources, BREAKS, lab), lab)
+
+
+def unbuilt(red: Red, before: Tree, lab: Lab) -> list[str]:
+    """Sources of compiled code that changed since a revision, and of which the failing tests take no notice."""
+    compiled = sorted(path for path in lab.tree.entries if path.endswith(COMPILED))
+    changed = [path for path in compiled if before.entries.get(path) != lab.tree.entries[path]]
+    if not changed or lab.step.build:
+        return []
+    return changed if _takes_no_notice(red, _broken(changed, STOPS, lab), lab) else []
+
+
+def build(lab: Lab) -> str:
+    """The line of configuration that builds before each run: what setup has for it, else an installation."""
+    lines = [line for line in lab.recipe.setup if _BUILDS.search(line)]
+    return f"build = {json.dumps(lines)} in the step" if lines else mend(lab.tree.environment)
 
 
 def mend(environment: Iterable[str]) -> str:
@@ -39,8 +58,13 @@ def _runs_sources(trace: Trace) -> bool:
     return any(paths.is_source(path) for path, _ in trace.executed(trace.lines))
 
 
-def _broken(sources: Iterable[str], lab: Lab) -> Changes:
-    return Changes({path: Content(BREAKS + (lab.read(path) or b""), lab.mode(path)) for path in sources})
+def _broken(sources: Iterable[str], how: bytes, lab: Lab) -> Changes:
+    return Changes({path: Content(how + (lab.read(path) or b""), lab.mode(path)) for path in sources})
+
+
+def _takes_no_notice(red: Red, changes: Changes, lab: Lab) -> bool:
+    result = lab.run_tests(red.ids, changes)
+    return isinstance(result, Red) and _marks(result) == _marks(red)
 
 
 def _marks(red: Red) -> set[tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -163,3 +164,43 @@ def test_with_that_line_it_is_healed(installed: Path) -> None:
 
     assert (ended.exit_code, ended.told["status"]) == (0, "healed"), ended.stderr + str(ended.told["diagnosis"])
     assert ended.told["diagnosis"]["culprit"]["path"] == "src/calc/core.py"
+
+
+# compiled code ----------------------------------------------------------------------------------------------------------
+
+COMPILE = "cc -shared -fPIC -o pkg/libfast.so pkg/fast.c"
+COMPILED: Files = {
+    "pkg/__init__.py": "import ctypes\nfrom pathlib import Path\n\n"
+    'add = ctypes.CDLL(str(Path(__file__).with_name("libfast.so"))).add\n',
+    "pkg/fast.c": "/* Adds. */\nint add(int a, int b) {\n    return a + b;\n}\n",
+    "tests/test_fast.py": "from pkg import add\n\n\ndef test_add():\n    assert add(1, 2) == 3\n",
+    "conftest.py": "",
+    ".gitignore": "*.so\nselfheal-out/\n",
+    ".selfheal.toml": f'setup = ["{COMPILE}"]\n[steps.tests]\nrun = "PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 python -m pytest -q"\n',
+}
+
+
+@pytest.fixture
+def compiled(tmp_path: Path) -> Path:
+    """A project whose tests run a library that setup compiles."""
+    if shutil.which("cc") is None:
+        pytest.skip("there is no C compiler here")
+    broken = str(COMPILED["pkg/fast.c"]).replace("a + b", "a - b").replace("Adds.", "Adds two numbers.")
+    return a_repository(tmp_path / "project", COMPILED, {"pkg/fast.c": broken})
+
+
+def test_compiled_code_is_told_with_the_line_that_builds_it(compiled: Path) -> None:
+    ended = selfheal(compiled, "heal", "--no-model")
+
+    assert (ended.exit_code, ended.told["status"]) == (1, "not_healed"), ended.stderr
+    said = " ".join(ended.stderr.split())
+    assert f'edits of pkg/fast.c do not reach the tests: they run what was built before; write build = ["{COMPILE}"]' in said
+
+
+def test_with_that_line_compiled_code_is_healed(compiled: Path) -> None:
+    put(compiled, {".selfheal.toml": str(COMPILED[".selfheal.toml"]) + f'build = ["{COMPILE}"]\n'})
+
+    ended = selfheal(compiled, "heal", "--no-model")
+
+    assert (ended.exit_code, ended.told["status"]) == (0, "healed"), ended.stderr + str(ended.told["diagnosis"])
+    assert "+    return a + b;" in (ended.folder / "fix.patch").read_text()
