@@ -185,9 +185,15 @@ class Lab:
         """The limit that ends runs of this lab in this way."""
         return limit_of(stop, self.sandbox.limits.with_more(self.allowance.more), self.timeout)
 
+    @property
+    def stale(self) -> Sequence[str]:
+        """Some of what setup made of the sources, which no change of them reaches; none where the step builds."""
+        return () if self.step.build else self.sandbox.made
+
     def at(self, tree: Tree) -> Lab:
-        """A lab on another tree: as changes on this one where the setup is the same, else prepared on its own."""
-        if any(self.tree.entries.get(path) != tree.entries.get(path) for path in self.recipe.build_files):
+        """A lab on another tree: as changes on this one where setup would make the same of it, else prepared on its own."""
+        changed = any(self.tree.entries.get(path) != tree.entries.get(path) for path in self.recipe.build_files)
+        if changed or (self.stale and tree.entries != self.tree.entries):
             return replace(self, tree=tree, sandbox=self.prepare(tree), below=NOTHING, answers={}, traces={})
         return replace(self, below=difference(self.tree, tree, self.files.read))
 
@@ -262,11 +268,15 @@ def open_labs(
 ) -> Iterator[Callable[[Step, Runner], Lab]]:
     """Prepare the tree once; every lab on it, and every sandbox made through one, ends with this."""
     with ExitStack() as stack:
+        prepared: dict[str, Sandbox] = {}
 
         def prepare(wanted: Tree) -> Sandbox:
+            if wanted.id in prepared:
+                return prepared[wanted.id]
             began = time.monotonic()
             sandbox = stack.enter_context(engine.prepare(wanted, recipe))
             tell(Prepared(len(wanted.entries), time.monotonic() - began))
+            prepared[wanted.id] = sandbox
             return sandbox
 
         sandbox = prepare(tree)

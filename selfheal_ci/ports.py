@@ -46,6 +46,10 @@ class Sandbox(Protocol):
     def limits(self) -> Limits:
         """What each run may use, unless its command asks for more."""
 
+    @property
+    def made(self) -> Sequence[str]:
+        """Some of what setup made of the tree's own sources, where that is known: no change of those reaches it."""
+
     def run(self, command: Command, changes: Changes = NOTHING) -> Run:
         """Run on the frozen state plus these changes. A failing command is a Run, never an exception.
 

@@ -127,6 +127,7 @@ class MemorySandbox:
     commands: list[Command] = field(default_factory=list)
     fixers: Mapping[str, Callable[[Project], Project]] = field(default_factory=dict)
     limits: Limits = LIMITS
+    made: tuple[str, ...] = ()
 
     def stop(self) -> None:
         pass

@@ -7,12 +7,13 @@ from dataclasses import replace
 from selfheal_ci.diagnose.groups import cases, detect, healed_along, on_top_of
 from selfheal_ci.diagnose.locate import located
 from selfheal_ci.diagnose.polluter import polluters
-from selfheal_ci.diagnose.reach import WORDS, build, mend, reaches, unbuilt
+from selfheal_ci.diagnose.reach import IN_PART, WORDS, build, mend, reaches, unbuilt
 from selfheal_ci.diagnose.stopped import triage_stopped
 from selfheal_ci.diagnose.triage import triage
 from selfheal_ci.lab import Lab
 from selfheal_ci.ports import History
 from selfheal_ci.values import Finding, Kind, Red, Source, Stop
+from selfheal_ci.words import one_line
 
 __all__ = ["cases", "detect", "explain", "healed_along", "on_top_of"]
 
@@ -53,13 +54,16 @@ def _may_be_out_of_reach(finding: Finding) -> bool:
 
 
 def _within_reach(finding: Finding, red: Red, source: Source, lab: Lab, history: History) -> Finding:
-    """As it is, unless no edit can reach the tests: then that, and what mends it."""
+    """With what mends it where no edit can reach the tests, or not all edits can."""
+    line = mend(lab.tree.environment, lab.stale)
     if not reaches(red, lab):
-        return _out_of_reach(finding, f"{WORDS}; write {mend(lab.tree.environment)}")
+        return _out_of_reach(finding, f"{WORDS}; write {line}")
     if source.base and (files := unbuilt(red, history.tree(source.base.commit), lab)):
         named = ", ".join(files[:FEW]) + f" and {len(files) - FEW} more" * (len(files) > FEW)
         summary = f"edits of {named} do not reach the tests: they run what was built before; write {build(lab)}"
         return _out_of_reach(finding, summary)
+    if lab.stale:
+        return replace(finding, summary=f"{finding.summary}; {IN_PART.format(one_line(lab.stale[0]))}: write {line}")
     return finding
 
 

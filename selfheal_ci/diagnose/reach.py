@@ -9,12 +9,14 @@ from collections.abc import Iterable
 from selfheal_ci import paths
 from selfheal_ci.lab import Lab
 from selfheal_ci.values import Changes, Content, Red, Trace, Tree
+from selfheal_ci.words import one_line
 
 MOST_FILES = 500  # that are broken for the probe
 BREAKS = b"raise SystemError('a probe of selfheal')\n"
 COMPILED = (".c", ".cc", ".cpp", ".cxx", ".h", ".hpp", ".pyx", ".pxd", ".rs", ".f", ".f90")
 _BUILDS = re.compile(r"\b(?:build\w*|g?cc|clang|install|develop|maturin|make|cmake|meson|ninja)\b")
 STOPS = b"#error a probe of selfheal\n"  # a compiler
+IN_PART = "setup made {} of the sources, and edits of those do not reach it"
 WORDS = "edits do not reach the tests: they run an installed copy, or what was built before"
 
 
@@ -47,8 +49,10 @@ def build(lab: Lab) -> str:
     return f"build = {json.dumps(lines)} in the step" if lines else mend(lab.tree.environment)
 
 
-def mend(environment: Iterable[str]) -> str:
-    """The line of configuration that brings edits to the tests of an installed copy."""
+def mend(environment: Iterable[str], made: Iterable[str] = ()) -> str:
+    """The line of configuration that brings edits to the tests: of an installed copy, or of what setup generated."""
+    if generated := next((path for path in made if "/site-packages/" not in path), None):
+        return f"the command of `setup` that makes {one_line(generated)} into the step's `build` too"
     venv = next((name for name in (".venv", "venv") if name in environment), None)
     pip = f"{venv}/bin/python -m pip" if venv else "python -m pip"
     return f'build = ["{pip} install --quiet --no-deps --no-build-isolation ."] in the step, or an editable install'

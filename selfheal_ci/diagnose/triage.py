@@ -7,6 +7,7 @@ import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from selfheal_ci.errors import UsageError
 from selfheal_ci.lab import Lab
 from selfheal_ci.ports import History
 from selfheal_ci.values import Failure, Finding, Kind, Red, Result, Source, Tree, Unclear, is_test
@@ -111,13 +112,21 @@ def find_green(ids: Collection[str], source: Source, lab: Lab, history: History)
         return None
     first = None
     for revision, tree in _revisions(source, history):
-        result = lab.at(tree).run_tests(ids)
+        began = time.monotonic()
+        try:
+            there = lab.at(tree)
+        except UsageError:  # its setup fails
+            if source.base.attested:
+                raise
+            break
+        preparing = time.monotonic() - began
+        result = there.run_tests(ids)
         stopped = isinstance(result, Unclear)
         seen = Base(revision, tree, result.passes(ids), _failing(result, ids), result.run.seconds, stopped)
         if seen.passed & frozenset(ids):
             return seen
         first = first or seen
-        if source.base.attested or not seen.failing or lab.meter.left() < RESERVE * seen.seconds:
+        if source.base.attested or not seen.failing or lab.meter.left() < RESERVE * (preparing + seen.seconds):
             break
     return first
 

@@ -82,6 +82,7 @@ class DaggerSandbox:
     dockerfile: str  # up to the frozen state
     parcel: Parcel
     concurrency: int
+    made: tuple[str, ...] = ()  # not looked at: the frozen state stays in the engine
 
     @property
     def limits(self) -> Limits:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import math
 import os
@@ -9,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,14 +18,19 @@ from selfheal_ci.engines import host, toolchains
 from selfheal_ci.engines.bridge import bridges
 from selfheal_ci.engines.bubblewrap import Frozen, check_root
 from selfheal_ci.engines.layer import lay_tree
+from selfheal_ci.engines.made import copies, survey
 from selfheal_ci.engines.obstacles import way_out
 from selfheal_ci.engines.sandbox import LocalSandbox
 from selfheal_ci.engines.seccomp import seccomp_filter
-from selfheal_ci.engines.states import SETUP_AGE, Record, State, States, identity, key_of, survey
-from selfheal_ci.errors import EngineError
+from selfheal_ci.engines.states import OTHERWISE, SETUP_AGE, Record, State, States, identity, key_of, try_room
+from selfheal_ci.engines.usage import bytes_below
+from selfheal_ci.errors import EngineError, SelfhealError
 from selfheal_ci.values import Limits, Recipe, Tree
 
 log = logging.getLogger(__name__)
+
+UNFIT = {errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT}  # for keeping anything
+TICK = 0.02  # seconds within which the kernel gives files the same time
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,7 @@ class LocalEngine:
     states: States | None = None  # where prepared states are kept; None: nowhere
     scope: str = ""  # a kept state serves no other scope: not everyone's setup is trusted
     overlays: bool = True  # lay folders over each other where this machine can; else every run gets a copy
+    warn: Callable[[str], None] = log.warning
     platform: str = sys.platform
     name: str = "local"
 
@@ -52,11 +59,8 @@ class LocalEngine:
         work = Path(tempfile.mkdtemp(prefix="prepared-", dir=self.work))
         try:
             empty = _bridged(_tried(self._empty(work, tree), overlays=self.overlays))
-            key = key_of(tree, recipe, empty.frozen.host, uid=empty.frozen.uid, scope=self.scope)
-            states = self.states or States(work)
-            with states.take(key, identity(tree), age=SETUP_AGE if recipe.setup else math.inf) as state:
-                if state.record is None:
-                    states.keep(state, key, self._fill(state.folder, empty, tree, recipe), tree.entries)
+            with ExitStack() as stack:
+                state = self._enter(stack, empty, tree, recipe)
                 sandbox = self._on(state, empty, tree)
                 try:
                     yield sandbox
@@ -91,6 +95,30 @@ class LocalEngine:
         host.give_to(uid, frozen.tree)
         return LocalSandbox(frozen, tree, self.limits, self.concurrency, prepared=time.time())
 
+    def _enter(self, stack: ExitStack, empty: LocalSandbox, tree: Tree, recipe: Recipe) -> State:
+        """A filled state, held until the stack ends; one of this healing's own where nothing can be kept."""
+        if self.states:
+            try:
+                return stack.enter_context(self._filled(self.states, empty, tree, recipe))
+            except OSError as closed:
+                folder = str(self.states.folder)
+                if closed.errno not in UNFIT or not str(closed.filename or folder).startswith(folder):
+                    raise
+                self.warn(f"nothing is kept for the next healing: {folder}: {closed.strerror}; {OTHERWISE}")
+        return stack.enter_context(self._filled(States(empty.frozen.work), empty, tree, recipe))
+
+    @contextmanager
+    def _filled(self, states: States, empty: LocalSandbox, tree: Tree, recipe: Recipe) -> Iterator[State]:
+        key = key_of(tree, recipe, empty.frozen.host, uid=empty.frozen.uid, scope=self.scope)
+        with states.take(key, identity(tree), age=SETUP_AGE if recipe.setup else math.inf) as state:
+            if state.record is None:
+                try:
+                    states.keep(state, key, self._fill(state.folder, empty, tree, recipe), tree.entries)
+                except SelfhealError:
+                    try_room(state.folder)  # a full disk explains more than what setup said of it
+                    raise
+            yield state
+
     def _fill(self, state: Path, empty: LocalSandbox, tree: Tree, recipe: Recipe) -> Record:
         """Copy the tree and run setup."""
         for name in ("tree", "home", "git"):
@@ -98,15 +126,16 @@ class LocalEngine:
         frozen = replace(empty.frozen, tree=state / "tree", home=state / "home")
         self.export(tree, frozen.tree)
         host.give_to(frozen.uid, frozen.tree, frozen.home)
+        time.sleep(TICK)
+        began = time.time()
         for line in recipe.setup:
             replace(empty, frozen=frozen).set_up(line, recipe.setup_env)
         prepared = time.time()
         if os.path.lexists(frozen.tree / ".git"):  # it is of this very tree; another one gets another
             (frozen.tree / ".git").rename(state / "git" / ".git")
-        size, copies = survey(frozen.tree, tree.root)
-        return Record(
-            identity(tree), prepared, size + survey(frozen.home, tree.root)[0], exact=bool(recipe.setup) and copies
-        )
+        left = survey(frozen.tree, tree, fixed=recipe.build_files, began=began)
+        installed = [f"~/.local/{path}" for path in copies(frozen.home / ".local", tree.root, began=began)]
+        return Record(identity(tree), prepared, left.size + bytes_below(frozen.home), [*left.made, *installed])
 
     def _on(self, state: State, empty: LocalSandbox, tree: Tree) -> LocalSandbox:
         """The sandbox for a tree, on a state that may have been made from another one."""
@@ -119,7 +148,7 @@ class LocalEngine:
             host.give_to(empty.frozen.uid, layer)
         tree_, home, size = state.folder / "tree", state.folder / "home", state.record.size
         frozen = replace(empty.frozen, tree=tree_, home=home, layers=(layer,), size=size)
-        return replace(empty, frozen=frozen, prepared=prepared)
+        return replace(empty, frozen=frozen, prepared=prepared, made=tuple(map(str, state.record.made)))
 
 
 def _tried(sandbox: LocalSandbox, *, overlays: bool) -> LocalSandbox:

@@ -39,6 +39,7 @@ class LocalSandbox:
     limits: Limits
     concurrency: int
     prepared: float  # seconds since the epoch; changes are newer
+    made: tuple[str, ...] = ()
     live: Live = field(default_factory=Live)
 
     def try_out(self, *, network: bool = False) -> str:

@@ -11,23 +11,27 @@ import shutil
 import stat
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from selfheal_ci.engines.holding import LOCK, hold, remove_unheld
 from selfheal_ci.engines.host import remove
+from selfheal_ci.engines.made import stamp, text_of
 from selfheal_ci.engines.toolchains import Host
-from selfheal_ci.engines.usage import bytes_below, bytes_of
+from selfheal_ci.engines.usage import bytes_below
 from selfheal_ci.errors import UsageError
 from selfheal_ci.values import Entry, Recipe, Tree
 
 log = logging.getLogger(__name__)
 
-LAYOUT = 1  # of a state's folder and of the key; another one is not read
+LAYOUT = 2  # of a state's folder and of the key; another one is not read
 RECORD, ENTRIES = "state.json", "entries.json"
 KEPT, NEW = "state-", "new-"  # how folders begin
+PARTS = ("tree", "home", "git")  # folders of each state
+OTHERWISE = "make room or name another folder (--cache-dir): till then every healing prepares anew"
+LEAST_ROOM = 1 << 20  # bytes without which a disk is full
 SETUP_AGE = 24 * 3600.0  # seconds for which what setup fetched is taken for what it would fetch now
 PROGRAMS = ("python3", "node", "go", "java", "cargo", "ruby", "gcc", "make")  # another one of these: another machine
 
@@ -39,8 +43,16 @@ class Record:
     tree: str  # identity of the tree
     prepared: float  # seconds since the epoch, when setup had ended
     size: int  # bytes
-    exact: bool  # it holds things made from the tree's own sources: of no use to another tree
+    made: Sequence[str]  # by setup, of the tree's own sources, some of it; such a state is of no use to another tree
     layout: int = LAYOUT
+
+
+KINDS: Mapping[str, type | tuple[type, ...]] = {
+    "tree": str,
+    "prepared": (int, float),
+    "size": int,
+    "made": list,
+}  # as JSON has them
 
 
 @dataclass
@@ -49,12 +61,8 @@ class State:
 
     folder: Path
     record: Record | None = None  # None: it is to be filled
+    entries: Mapping[str, Entry] = field(default_factory=dict)  # what the tree was made from
     kept: bool = False  # for later healings as well
-
-    @property
-    def entries(self) -> Mapping[str, Entry]:
-        """What the tree was made from. Raises OSError or ValueError where that cannot be read."""
-        return {path: Entry(*entry) for path, entry in json.loads((self.folder / ENTRIES).read_text()).items()}
 
 
 @dataclass(frozen=True)
@@ -67,14 +75,16 @@ class States:
     @contextmanager
     def take(self, key: str, tree: str, *, age: float) -> Iterator[State]:
         """The state kept under a key that serves this tree and is younger than `age` seconds, else an empty one."""
-        with hold(self._place(key)) as held:
-            record = _read(self._place(key)) if held else None
-            if record and time.time() - record.prepared < age and (record.tree == tree or not record.exact):
-                os.utime(self._place(key) / LOCK)
-                yield State(self._place(key), record, kept=True)
+        place = self._place(key)
+        with hold(place) as held:
+            state = _whole(place) if held else None
+            record = state.record if state else None
+            if state and record and time.time() - record.prepared < age and (record.tree == tree or not record.made):
+                os.utime(place / LOCK)
+                yield state
                 return
-        if held:  # of no use any more
-            remove_unheld(self._place(key))
+        remove_unheld(place)  # of no use any more
+        self._sweep()
         folder = Path(tempfile.mkdtemp(prefix=NEW, dir=self.folder))
         with hold(folder, new=True):
             state = State(folder)
@@ -86,11 +96,13 @@ class States:
 
     def keep(self, state: State, key: str, record: Record, entries: Mapping[str, Entry]) -> None:
         """Take a state for filled, and keep it for later healings where there is room; old ones may have to go."""
-        state.record = record
-        if record.size > self.max_size:
+        state.record, state.entries = record, entries
+        if record.size > self.max_size or not self.max_size:
             return
-        (state.folder / ENTRIES).write_text(json.dumps({path: (e.mode, e.blob) for path, e in entries.items()}))
-        (state.folder / RECORD).write_text(json.dumps(asdict(record)))
+        tree = state.folder / "tree"
+        told = {path: (entry.mode, entry.blob, stamp(f"{tree}/{path}")) for path, entry in entries.items()}
+        _write(state.folder / ENTRIES, told)
+        _write(state.folder / RECORD, asdict(record))
         with suppress(OSError):  # another healing has just kept the same
             state.folder.rename(self._place(key))
             state.folder, state.kept = self._place(key), True
@@ -101,10 +113,9 @@ class States:
 
         The bytes that went and the states that stay because they are in use.
         """
-        for half_made in self.folder.glob(f"{NEW}*"):
-            remove_unheld(half_made)
+        swept, used = self._sweep()
         kept = {folder: _size(folder) for folder in sorted(self.folder.glob(f"{KEPT}*"), key=_last_used)}
-        total, gone, used = sum(kept.values()), 0, 0
+        total, gone = sum(kept.values()), 0
         for folder, size in kept.items():
             if total - gone <= most:
                 break
@@ -112,25 +123,54 @@ class States:
                 gone += size
             else:
                 used += 1
-        return gone, used
+        return swept + gone, used
 
     def usage(self) -> tuple[int, int]:
-        """How many states there are, and their bytes."""
-        sizes = [_size(folder) for folder in self.folder.glob(f"{KEPT}*")]
+        """How many states there are, those too that are being made or were left half-made, and their bytes."""
+        sizes = [_size(folder) for name in (KEPT, NEW) for folder in self.folder.glob(f"{name}*")]
         return len(sizes), sum(sizes)
+
+    def _sweep(self) -> tuple[int, int]:
+        """Remove what was left half-made: the bytes that went, and how many are still being made."""
+        gone, used = 0, 0
+        for folder in self.folder.glob(f"{NEW}*"):
+            size = bytes_below(folder)
+            if remove_unheld(folder):
+                gone += size
+            else:
+                used += 1
+        return gone, used
 
     def _place(self, key: str) -> Path:
         return self.folder / f"{KEPT}{key}"
 
 
 def open_folder(folder: Path) -> Path:
-    """Make the folder for kept states. Raises UsageError where others could write into it, OSError where it cannot be."""
+    """Make the folder for kept states, which git ignores.
+
+    Raises UsageError where others could write into it, OSError where it cannot be, or cannot be written.
+    """
+    own_folder(folder)
+    if not (folder / ".gitignore").exists():
+        (folder / ".gitignore").write_text("*\n")
+    try_room(folder)
+    return folder
+
+
+def own_folder(folder: Path) -> Path:
+    """Make the folder if need be. Raises UsageError where others could write into it, OSError where it cannot be."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     about = folder.stat()
     if about.st_uid != os.geteuid() or about.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         hint = "name a folder that is yours alone with --cache-dir"
         raise UsageError(f"others can write into {folder}: no prepared state is safe there", hint=hint)
     return folder
+
+
+def try_room(folder: Path) -> None:
+    """Raises OSError where a folder cannot be written, or its disk is full."""
+    with tempfile.TemporaryFile(dir=folder) as file:
+        file.write(bytes(LEAST_ROOM))
 
 
 def key_of(tree: Tree, recipe: Recipe, host: Host, *, uid: int, scope: str) -> str:
@@ -141,7 +181,7 @@ def key_of(tree: Tree, recipe: Recipe, host: Host, *, uid: int, scope: str) -> s
         "setup_env": dict(recipe.setup_env),
         "build": [(path, tree.entries[path].blob) for path in sorted(recipe.build_files) if path in tree.entries],
         "environment": _stamp(tree.root, tree.environment),
-        "machine": [platform.machine(), _text("/etc/os-release"), environ, [str(root) for root in host.roots]],
+        "machine": [platform.machine(), text_of("/etc/os-release"), environ, [str(root) for root in host.roots]],
         "programs": [_look(shutil.which(name, path=host.env["PATH"])) for name in PROGRAMS],
     }  # fmt: skip
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
@@ -153,33 +193,6 @@ def identity(tree: Tree) -> str:
     for path, entry in sorted(tree.entries.items()):
         total.update(f"\0{path}\0{entry.mode}\0{entry.blob}".encode("utf-8", "surrogateescape"))
     return total.hexdigest()
-
-
-def survey(folder: Path, root: Path) -> tuple[int, bool]:
-    """The bytes below the folder of a prepared tree, and whether setup made copies of the tree's own sources there.
-
-    Copies are an installed package that is not editable, and compiled modules outside of the environments.
-    """
-    size, copies = 0, False
-    for parent, folders, files in os.walk(folder):
-        if "pyvenv.cfg" in files or parent.endswith("/node_modules"):
-            copies = copies or _has_copy(Path(parent), root)
-            size += sum(bytes_below(f"{parent}/{name}") for name in folders)
-            folders.clear()
-        size += sum(bytes_of(f"{parent}/{name}") for name in files)
-        copies = copies or any(name.endswith((".so", ".pyd")) for name in files)
-    return size, copies
-
-
-def _has_copy(environment: Path, root: Path) -> bool:
-    """Whether a virtual environment has a package that pip copied from the tree."""
-    for told in environment.glob("lib/python3*/site-packages/*.dist-info/direct_url.json"):
-        text = _text(told)
-        with suppress(ValueError, AttributeError):
-            said = json.loads(text)
-            if said.get("url", "").startswith(f"file://{root}") and not said.get("dir_info", {}).get("editable"):
-                return True
-    return False
 
 
 def _stamp(root: Path, paths: Iterable[str]) -> str:
@@ -202,28 +215,44 @@ def _look(path: str | None) -> tuple[int, int, int] | None:
     return (about.st_mode, about.st_size, about.st_mtime_ns) if about else None
 
 
-def _text(path: str | Path) -> str:
-    """The beginning of a regular file that setup may have written; nothing where there is none."""
+def _whole(folder: Path) -> State | None:
+    """A kept state, if its parts are there and the tree's files are as they were when it was kept."""
+    record = _read(folder)
     try:
-        opened = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(opened, errors="replace") as file:
-            return file.read(1 << 16) if stat.S_ISREG(os.fstat(opened).st_mode) else ""
-    except OSError:
-        return ""
+        told = json.loads((folder / ENTRIES).read_text())
+        entries = {path: Entry(str(mode), str(blob)) for path, (mode, blob, _) in told.items()}
+        changed = [path for path, (_, _, about) in told.items() if stamp(f"{folder}/tree/{path}") != about]
+        lost = [part for part in PARTS if not stat.S_ISDIR((folder / part).lstat().st_mode)]
+    except (OSError, ValueError, TypeError, AttributeError) as broken:
+        log.info("%s is no state that we can use: %s", folder, broken)
+        return None
+    if changed or lost:
+        log.info("%s is no state that we can use: %s was changed", folder, (*lost, *changed)[0])
+        return None
+    return State(folder, record, entries, kept=True) if record and record.layout == LAYOUT else None
 
 
 def _read(folder: Path) -> Record | None:
     try:
         record = Record(**json.loads((folder / RECORD).read_text()))
+        sound = all(isinstance(getattr(record, name), kind) for name, kind in KINDS.items())
     except (OSError, ValueError, TypeError) as broken:
         log.info("%s is no state that we can use: %s", folder, broken)
         return None
-    return record if record.layout == LAYOUT else None
+    return record if sound else None
+
+
+def _write(path: Path, told: object) -> None:
+    """Write a file that is on disk before the state gets its name."""
+    with path.open("w") as file:
+        file.write(json.dumps(told))
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _size(folder: Path) -> int:
     record = _read(folder)
-    return record.size if record else 0
+    return record.size if record else bytes_below(folder)
 
 
 def _last_used(folder: Path) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -53,6 +53,11 @@ class CommittedSandbox:
     def limits(self) -> Limits:
         """See Sandbox."""
         return self.inner.limits
+
+    @property
+    def made(self) -> Sequence[str]:
+        """See Sandbox."""
+        return self.inner.made
 
     def run(self, command: Command, changes: Changes = NOTHING) -> Run:
         """See Sandbox."""

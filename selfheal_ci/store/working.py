@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -98,6 +98,11 @@ class ConvertingSandbox:
     def limits(self) -> Limits:
         """See Sandbox."""
         return self.inner.limits
+
+    @property
+    def made(self) -> Sequence[str]:
+        """See Sandbox."""
+        return self.inner.made
 
     def run(self, command: Command, changes: Changes = NOTHING) -> Run:
         """See Sandbox."""

@@ -1,9 +1,11 @@
-"""What the lab takes for healed, where tools complain rather than tests fail."""
+"""What the lab takes for healed, where tools complain rather than tests fail; and how it tries another tree."""
 
 from __future__ import annotations
 
-from selfheal_ci.values import Changes, Content, Green, Red, tool_of
-from tests.fakes import Check, a_place
+from dataclasses import replace
+
+from selfheal_ci.values import NOTHING, Changes, Content, Green, Red, tool_of
+from tests.fakes import Check, Project, a_place, a_step
 
 UNUSED = "a.py::ruff[F401]::`os` imported but unused"
 UNTYPED = "b.py::mypy[return-value]::Incompatible return value type"
@@ -55,3 +57,26 @@ def test_ids_of_tools_are_told_from_those_of_tests() -> None:
     assert [tool_of(id_) for id_ in (UNUSED, UNTYPED, "pip[conflict]::a # depends on b", *tests)] == [
         "ruff", "mypy", "pip", *[""] * len(tests),
     ]  # fmt: skip
+
+
+GREEN: Project = {"a.py": b"right"}
+
+
+def test_another_tree_is_prepared_on_its_own_where_setup_made_files_of_the_sources() -> None:
+    place = a_place({"a.py": b"wrong"}, {})
+    other = place.files.tree(GREEN)
+    assert place.lab.at(other).sandbox is place.sandbox
+
+    place.sandbox.made = ("generated.py",)
+
+    there = place.lab.at(other)
+    assert (there.sandbox is place.sandbox, there.below, there.tree) == (False, NOTHING, other)
+    assert place.lab.at(place.tree).sandbox is place.sandbox
+
+
+def test_what_the_step_builds_itself_is_never_stale() -> None:
+    place = a_place({"a.py": b"wrong"}, {}, step=replace(a_step(), build=("python gen.py",)))
+    place.sandbox.made = ("generated.py",)
+
+    assert place.lab.stale == ()
+    assert place.lab.at(place.files.tree(GREEN)).sandbox is place.sandbox

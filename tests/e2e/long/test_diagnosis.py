@@ -204,3 +204,35 @@ def test_with_that_line_compiled_code_is_healed(compiled: Path) -> None:
 
     assert (ended.exit_code, ended.told["status"]) == (0, "healed"), ended.stderr + str(ended.told["diagnosis"])
     assert "+    return a + b;" in (ended.folder / "fix.patch").read_text()
+
+
+# what setup generated ---------------------------------------------------------------------------------------------------
+
+GENERATED: Files = {
+    "schema.txt": "add\n",
+    "tools/gen.py": "name = open('schema.txt').read().strip()\nopen('generated.py', 'w').write(f'NAME = {name!r}\\n')\n",
+    "tests/test_name.py": "import generated\n\n\ndef test_name():\n    assert generated.NAME == 'add'\n",
+    ".gitignore": "generated.py\n",
+    ".selfheal.toml": 'setup = ["python tools/gen.py"]\n[steps.tests]\nrun = "python -m pytest -q -p no:cacheprovider"\n',
+}
+
+
+def test_what_setup_generated_is_generated_again_for_another_commit(tmp_path: Path) -> None:
+    project = a_repository(tmp_path / "project", GENERATED, {"README": "x\n"})
+    assert selfheal(project, "heal", "--no-model").told["status"] == "healthy"
+    put(project, {"schema.txt": "sub\n"})
+    git(project, "commit", "--all", "--quiet", "--message", "Another name")
+
+    broken = selfheal(project, "heal", "--no-model")
+
+    assert (broken.exit_code, broken.told["status"]) == (1, "not_healed"), broken.stderr
+    assert broken.told["failures"][0]["kind"] == "regression"
+    assert "write the command of `setup` that makes generated.py into the step's `build` too" in broken.stderr
+
+    text = str(GENERATED[".selfheal.toml"])
+    put(project, {".selfheal.toml": f'{text}build = ["python tools/gen.py"]\n'})
+    healed = selfheal(project, "heal", "--no-model")
+
+    assert (healed.exit_code, healed.told["status"]) == (0, "healed"), healed.stderr
+    git(project, "checkout", "--quiet", "HEAD~1", "--", "schema.txt")
+    assert selfheal(project, "heal", "--no-model").told["status"] == "healthy"

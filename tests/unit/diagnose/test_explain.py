@@ -145,10 +145,11 @@ class Tracing(MemoryRunner):
         return {T: frozenset((path, 1) for path in (TEST, *self.executed))}
 
 
-def within_reach(check: Check, *executed: str, attested: bool = False) -> tuple[Finding, Place]:
+def within_reach(check: Check, *executed: str, attested: bool = False, made: tuple[str, ...] = ()) -> tuple[Finding, Place]:
     base = Base("green", Attested.OPTION if attested else Attested.GUESS)
     files = {SOURCE: b"a = 1\n", TEST: b"test"}
     place = a_place(files, {T: check}, base=base)
+    place.sandbox.made = made
     history = MemoryHistory({"green": place.files.tree(files), "c1": place.tree}, place.files)
     lab = replace(place.lab, runner=Tracing(*executed))
     red = detect(lab)
@@ -184,6 +185,19 @@ def test_tests_that_execute_sources_of_the_tree_need_no_probe() -> None:
 
     assert finding.reached
     assert all(not changes for _, changes in place.sandbox.seen)
+
+
+@pytest.mark.parametrize(("executed", "reached"), [((), False), ((SOURCE,), True)])
+def test_files_that_setup_made_of_the_sources_belong_into_build(executed: tuple[str, ...], reached: bool) -> None:
+    finding, _ = within_reach(lambda _: "red", *executed, made=("gen/api.py",))
+
+    assert finding.reached is reached
+    assert "write the command of `setup` that makes gen/api.py into the step's `build` too" in finding.summary
+    assert ("setup made gen/api.py of the sources, and edits of those do not reach it" in finding.summary) is reached
+
+
+def test_an_installed_copy_is_installed_again() -> None:
+    assert "pip install" in mend((".venv",), [".venv/lib/python3.11/site-packages/calc-1.dist-info"])
 
 
 @pytest.mark.parametrize(("environment", "program"), [((".venv",), ".venv/bin/python"), (("node_modules",), '"python')])

@@ -6,7 +6,9 @@ from dataclasses import replace
 import pytest
 
 from selfheal_ci.diagnose.triage import Triage, triage
-from selfheal_ci.values import Attested, Base, Kind, Red
+from selfheal_ci.errors import UsageError
+from selfheal_ci.ports import Sandbox
+from selfheal_ci.values import Attested, Base, Kind, Red, Tree
 from tests.fakes import Check, MemoryHistory, Project, a_place
 
 HERE = {"a.py": b"wrong\n"}
@@ -162,3 +164,23 @@ def test_a_network_that_is_not_there_is_no_bug_unless_green_needs_none(
 
     assert found.finding.kind is kind
     assert ("`network`" in found.finding.summary) == (kind is Kind.INFRASTRUCTURE)
+
+
+@pytest.mark.parametrize("attested", [False, True])
+def test_a_guess_whose_setup_fails_is_no_green_revision(attested: bool) -> None:
+    place = a_place(HERE, {"t::a": lambda _: "red"}, base=Base("green", Attested.OPTION) if attested else guess())
+    place.sandbox.made = ("generated.py",)
+    history = MemoryHistory({"green": place.files.tree(GREEN)}, place.files)
+
+    def prepare(tree: Tree) -> Sandbox:
+        raise UsageError("setup failed")
+
+    lab = replace(place.lab, prepare=prepare)
+    red = lab.run_step()
+    assert isinstance(red, Red)
+
+    if attested:
+        with pytest.raises(UsageError, match="setup failed"):
+            triage(red, place.source, lab, history)
+    else:
+        assert triage(red, place.source, lab, history).finding.kind is Kind.NEW_FAILURE
