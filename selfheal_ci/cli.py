@@ -13,15 +13,27 @@ from typing import Any
 import click
 
 from selfheal_ci import __version__
-from selfheal_ci.config import DOCTOR, HEAL, OPTIONS, PUBLISH, Option
+from selfheal_ci.config import DOCTOR, HEAL, OPTIONS, PUBLISH, SHELL, Option
 from selfheal_ci.errors import SelfhealError
 
+COMMAND_LAST = {"allow_interspersed_args": False}  # what follows the first word of a command is the command's own
 BROKEN, INTERRUPTED = 7, 130
+VERBOSE, QUIET = "Tell every run, with its command.", "Tell the outcome alone."
 TYPES: dict[str, Any] = {"number": float, "integer": int}
 
 
 class Command(click.Command):
-    """A command that ends with a message and an exit code whatever breaks, never with a traceback; no secret in either."""
+    """A command that ends with a message and an exit code whatever breaks, never with a traceback; no secret in either.
+
+    How loud it is can be said behind its name as well as before.
+    """
+
+    def __init__(self, *words: Any, **more: Any) -> None:
+        super().__init__(*words, **more)
+        self.params += [
+            click.Option(["-v", "--verbose"], is_flag=True, expose_value=False, callback=_loudness, help=VERBOSE),
+            click.Option(["-q", "--quiet"], is_flag=True, expose_value=False, callback=_loudness, help=QUIET),
+        ]
 
     def invoke(self, ctx: click.Context) -> Any:
         signal.signal(signal.SIGTERM, _interrupt)  # a CI job that is cancelled gets this, and nothing may be left behind
@@ -38,6 +50,11 @@ class Command(click.Command):
                 _say("".join(traceback.format_exception(bug)))
             hint = "this is a bug of selfheal's: please report it with what `selfheal -v` prints"
             _end(ctx, f"{type(bug).__name__}: {bug}\n  {hint}", BROKEN)
+
+
+def _loudness(ctx: click.Context, option: click.Parameter, value: bool) -> None:
+    if value:
+        ctx.obj[option.name] = True
 
 
 def _interrupt(*_: object) -> None:
@@ -88,15 +105,15 @@ def _names(_: click.Context, __: click.Parameter, value: str | None) -> tuple[st
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, "--version", prog_name="selfheal")
-@click.option("-v", "--verbose", is_flag=True, help="Tell every run, with its command.")
-@click.option("-q", "--quiet", is_flag=True, help="Tell the outcome alone.")
+@click.option("-v", "--verbose", is_flag=True, help=VERBOSE)
+@click.option("-q", "--quiet", is_flag=True, help=QUIET)
 @click.pass_context
 def main(ctx: click.Context, *, verbose: bool, quiet: bool) -> None:
     """Heal failing CI steps: find out why they fail, try remedies, keep only what is proven."""
     ctx.obj = {"verbose": verbose, "quiet": quiet}
 
 
-@main.command(cls=Command, context_settings={"ignore_unknown_options": False})
+@main.command(cls=Command, context_settings=COMMAND_LAST)
 @options(HEAL)
 @click.option("--json", "as_json", is_flag=True, help="Print heal.json to standard output.")
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
@@ -111,7 +128,7 @@ def heal(ctx: click.Context, /, command: tuple[str, ...], *, as_json: bool, **as
     _leave(ctx, run_heal(asked, command, environ=os.environ, **_saying(ctx, as_json=as_json)))
 
 
-@main.command(cls=Command)
+@main.command(cls=Command, context_settings=COMMAND_LAST)
 @options(HEAL)
 @click.option("--json", "as_json", is_flag=True, help="Print heal.json to standard output.")
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
@@ -149,15 +166,14 @@ def apply(ctx: click.Context, /, *, folder: str, source: str) -> None:
 
 
 @main.command(cls=Command)
-@click.option("--source", default=".", show_default=True, help="Checkout of the project.")
-@click.option("--config", default=None, help="Configuration file.")
+@options(SHELL)
 @click.option("--with", "patch", type=click.Path(path_type=Path), default=None, help="Patch to look at, such as fix.patch.")
 @click.pass_context
-def shell(ctx: click.Context, /, *, source: str, config: str | None, patch: Path | None) -> None:
+def shell(ctx: click.Context, /, *, patch: Path | None, **asked: Any) -> None:
     """An interactive shell in the prepared sandbox, to see what a step sees."""
     from selfheal_ci.wiring import run_shell
 
-    _leave(ctx, run_shell({"source": source, "config": config}, patch, environ=os.environ))
+    _leave(ctx, run_shell(asked, patch, environ=os.environ))
 
 
 @main.command(cls=Command)

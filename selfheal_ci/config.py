@@ -19,7 +19,7 @@ from selfheal_ci.values import Limits, Recipe, Step
 FILES = (".selfheal.toml", "pyproject.toml")
 LADDER = ("own-changes", "fixer", "recall", "shrunk-revert", "mutation", "model", "revert")
 Kind = Literal["text", "path", "number", "integer", "size", "names", "switch", "table", "choice"]
-HEAL, PUBLISH, DOCTOR = "heal", "publish", "doctor"
+HEAL, PUBLISH, SHELL, DOCTOR = "heal", "publish", "shell", "doctor"
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Option:
     commands: tuple[str, ...] = (HEAL,)
     choices: tuple[str, ...] = ()
     repeatable: bool = False
-    least: float | None = None  # of a number; above 0 unless said
+    least: float | None = None  # of a number or a size; above 0 unless said
 
     @property
     def variable(self) -> str | None:
@@ -50,8 +50,8 @@ def _option(default: Any, kind: Kind, text: str, **more: Any) -> Any:
 class Settings:
     """What was asked for, from flags, environment, configuration and defaults, in this order."""
 
-    source: str = _option(".", "path", "checkout of the project", flag="--source", commands=(HEAL, PUBLISH))
-    config: str | None = _option(None, "path", "configuration file", flag="--config", commands=(HEAL, PUBLISH))
+    source: str = _option(".", "path", "checkout of the project", flag="--source", commands=(HEAL, PUBLISH, SHELL))
+    config: str | None = _option(None, "path", "configuration file", flag="--config", commands=(HEAL, PUBLISH, SHELL))
     step: str | None = _option(None, "text", "step to heal; default: all, in order", flag="--step")
     base: str | None = _option(None, "text", "revision on which the step was green", flag="--base")
     failed: bool = _option(False, "switch", "the step is known to have failed", flag="--failed")
@@ -79,9 +79,9 @@ class Settings:
     )
     cache_dir: str | None = _option(
         None, "path", "folder for prepared states; default: selfheal in the user's cache folder", key="cache.dir",
-        flag="--cache-dir", commands=(HEAL, DOCTOR),
+        flag="--cache-dir", commands=(HEAL, SHELL, DOCTOR),
     )  # fmt: skip
-    cache_max_size: str = _option("10g", "size", "what all prepared states may take", key="cache.max-size")
+    cache_max_size: str = _option("10g", "size", "what all prepared states may take", key="cache.max-size", least=0)
     model: str = _option("claude-sonnet-5-5", "text", "model to ask, or scripted:FILE", key="model.name", flag="--model")
     no_model: bool = _option(False, "switch", "ask no model", flag="--no-model")
     escalate_to: str = _option("claude-opus-5-5", "text", "model of the third attempt", key="model.escalate-to")
@@ -175,10 +175,10 @@ def limits(settings: Settings) -> Limits:
 def cache_folder(asked: str | None, environ: Mapping[str, str]) -> Path | None:
     """Where prepared states are kept; None where nothing says so."""
     if asked:
-        return Path(asked)
+        return Path(os.path.expanduser(asked)).absolute()  # noqa: PTH111  Path's raises where there is no home
     home = environ.get("HOME", "")
-    if base := environ.get("XDG_CACHE_HOME"):
-        return Path(base, "selfheal")
+    if (base := Path(environ.get("XDG_CACHE_HOME", ""))).is_absolute():  # its specification: a relative one is ignored
+        return base / "selfheal"
     return Path(home, ".cache", "selfheal") if home and Path(home).is_dir() else None
 
 
@@ -293,12 +293,13 @@ def _step(name: str, table: Any, origin: str) -> Step:
 
 def _checked(value: Any, kind: Kind, place: str, choices: Sequence[str] = (), least: float | None = None) -> Any:
     """The value as a field wants it. Raises UsageError that says in which place it is."""
+    size = None if isinstance(value, bool) else _bytes(value)
     number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     enough = number and (value > 0 if least is None else value >= least)
     fits = {
         "text": isinstance(value, str),
         "path": isinstance(value, str | os.PathLike),
-        "size": not isinstance(value, bool) and bool(_bytes(value)),
+        "size": size is not None and (size > 0 or least == 0),
         "choice": value in choices,
         "number": enough,
         "integer": enough and isinstance(value, int),

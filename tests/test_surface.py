@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from selfheal_ci.cli import main
-from selfheal_ci.config import DOCTOR, HEAL, OPTIONS, PUBLISH, Option, schema
+from selfheal_ci.config import DOCTOR, HEAL, OPTIONS, PUBLISH, SHELL, Option, schema
 
 ROOT = Path(__file__).parent.parent
 FLAGGED = [option for option in OPTIONS if option.flag]
@@ -54,7 +54,7 @@ def test_the_readme_names_each_option(option: Option) -> None:
         assert name is None or f"`{name}" in text
 
 
-@pytest.mark.parametrize("command", [HEAL, PUBLISH, DOCTOR])
+@pytest.mark.parametrize("command", [HEAL, PUBLISH, SHELL, DOCTOR])
 def test_help_names_each_flag(command: str) -> None:
     said = CliRunner().invoke(main, [command, "--help"]).output
 

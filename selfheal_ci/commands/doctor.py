@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import tempfile
@@ -17,10 +18,11 @@ import click
 from selfheal_ci import config
 from selfheal_ci.engines.bridge import Bridge
 from selfheal_ci.engines.local import LocalEngine
-from selfheal_ci.engines.states import States, open_folder
+from selfheal_ci.engines.states import States, open_folder, own_folder
 from selfheal_ci.errors import EngineError, UsageError
 from selfheal_ci.values import Command, Limits, Recipe, Tree
 
+NO_FOLDER = "no folder is named for prepared states, HOME is not set either"
 MODEL_KEYS = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN")
 
 
@@ -48,10 +50,19 @@ def run_doctor(cache_dir: str | None, *, environ: Mapping[str, str]) -> int:
 
 def run_clean(cache_dir: str | None, *, environ: Mapping[str, str]) -> int:
     """Remove the prepared states that no healing uses, and say what went; 0."""
-    states = _states(cache_dir, environ)
-    gone, used = states.shrink(0) if states else (0, 0)
+    folder = config.cache_folder(cache_dir, environ)
+    if folder is None or not os.path.lexists(folder):
+        click.echo(f"nothing is kept: there is no {folder}" if folder else f"nothing is kept: {NO_FOLDER}")
+        return 0
+    try:
+        states = States(own_folder(folder))
+    except OSError as closed:
+        raise UsageError(f"nothing can be removed from {folder}: {closed.strerror}") from closed
+    if not os.access(folder, os.W_OK):
+        raise UsageError(f"nothing can be removed from {folder}: it cannot be written")
+    gone, used = states.shrink(0)
     stays = f"; {used} in use stay{'s' * (used == 1)}" if used else ""
-    click.echo(f"removed {gone / (1 << 20):,.0f} MB of prepared states from {states.folder if states else 'nowhere'}{stays}")
+    click.echo(f"removed {gone / (1 << 20):,.0f} MB of prepared states from {folder}{stays}")
     return 0
 
 
@@ -109,19 +120,16 @@ def _isolation(exit_code: int | None) -> Check:
 
 def _cache(cache_dir: str | None, environ: Mapping[str, str]) -> Check:
     hint = "name a folder that is yours with --cache-dir; without one, every healing prepares anew"
-    try:
-        states = _states(cache_dir, environ)
-    except (UsageError, OSError) as closed:
-        return Check("prepared states", False, str(closed).partition("\n")[0], hint)
-    if states is None:
-        return Check("prepared states", False, "no folder for them", hint)
-    count, size = states.usage()
-    return Check("prepared states", True, f"{count} in {states.folder}, {size / (1 << 20):,.0f} MB; --clean removes them")
-
-
-def _states(cache_dir: str | None, environ: Mapping[str, str]) -> States | None:
     folder = config.cache_folder(cache_dir, environ)
-    return States(open_folder(folder)) if folder else None
+    if folder is None:
+        return Check("prepared states", False, NO_FOLDER, hint)
+    try:
+        count, size = States(open_folder(folder)).usage()
+    except UsageError as unsafe:
+        return Check("prepared states", False, unsafe.message, hint)
+    except OSError as closed:
+        return Check("prepared states", False, f"{folder}: {closed.strerror}", hint)
+    return Check("prepared states", True, f"{count} in {folder}, {size / (1 << 20):,.0f} MB; --clean removes them")
 
 
 def _reach(port: int) -> str:

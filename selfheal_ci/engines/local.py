@@ -22,7 +22,7 @@ from selfheal_ci.engines.made import copies, survey
 from selfheal_ci.engines.obstacles import way_out
 from selfheal_ci.engines.sandbox import LocalSandbox
 from selfheal_ci.engines.seccomp import seccomp_filter
-from selfheal_ci.engines.states import OTHERWISE, SETUP_AGE, Record, State, States, identity, key_of, try_room
+from selfheal_ci.engines.states import SETUP_AGE, Record, State, States, identity, key_of, try_room, unkept
 from selfheal_ci.engines.usage import bytes_below
 from selfheal_ci.errors import EngineError, SelfhealError
 from selfheal_ci.values import Limits, Recipe, Tree
@@ -104,7 +104,7 @@ class LocalEngine:
                 folder = str(self.states.folder)
                 if closed.errno not in UNFIT or not str(closed.filename or folder).startswith(folder):
                     raise
-                self.warn(f"nothing is kept for the next healing: {folder}: {closed.strerror}; {OTHERWISE}")
+                self.warn(unkept(f"{folder}: {closed.strerror}"))
         return stack.enter_context(self._filled(States(empty.frozen.work), empty, tree, recipe))
 
     @contextmanager

@@ -30,7 +30,6 @@ LAYOUT = 2  # of a state's folder and of the key; another one is not read
 RECORD, ENTRIES = "state.json", "entries.json"
 KEPT, NEW = "state-", "new-"  # how folders begin
 PARTS = ("tree", "home", "git")  # folders of each state
-OTHERWISE = "make room or name another folder (--cache-dir): till then every healing prepares anew"
 LEAST_ROOM = 1 << 20  # bytes without which a disk is full
 SETUP_AGE = 24 * 3600.0  # seconds for which what setup fetched is taken for what it would fetch now
 PROGRAMS = ("python3", "node", "go", "java", "cargo", "ruby", "gcc", "make")  # another one of these: another machine
@@ -171,6 +170,11 @@ def try_room(folder: Path) -> None:
     """Raises OSError where a folder cannot be written, or its disk is full."""
     with tempfile.TemporaryFile(dir=folder) as file:
         file.write(bytes(LEAST_ROOM))
+
+
+def unkept(why: str) -> str:
+    """What a person is told where there is no folder for kept states."""
+    return f"nothing is kept for the next healing: {why}; name another folder with --cache-dir, or mend this one"
 
 
 def key_of(tree: Tree, recipe: Recipe, host: Host, *, uid: int, scope: str) -> str:

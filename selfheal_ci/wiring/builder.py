@@ -48,6 +48,7 @@ class Builder:
     settings: Settings
     environ: Mapping[str, str]
     redactor: Redactor
+    warn: Callable[[str], None] = log.warning
 
     def engine(self, store: Store, work: Path, branch: str | None, given: Given | None) -> Engine:
         """The engine that was asked for; `auto` takes Dagger where one is given and setup says how to fill it."""
@@ -70,18 +71,20 @@ class Builder:
         concurrency = self.settings.concurrency or os.cpu_count() or 1
         scope = f"{store.checkout.repository}\n{branch}\n{store.tag}"
         limits = config.limits(self.settings)
-        return LocalEngine(store.export, work, limits, self.environ, concurrency, self._states(), scope)
+        return LocalEngine(store.export, work, limits, self.environ, concurrency, self._states(), scope, warn=self.warn)
 
     def _states(self) -> States | None:
         """Where prepared states are kept, if there is a place."""
-        from selfheal_ci.engines.states import States, open_folder
+        from selfheal_ci.engines.states import States, open_folder, unkept
 
         folder = config.cache_folder(self.settings.cache_dir, self.environ)
         try:
             return States(open_folder(folder), config.size_of(self.settings.cache_max_size)) if folder else None
+        except UsageError as unsafe:
+            self.warn(unkept(unsafe.message))
         except OSError as closed:
-            log.info("nothing is kept for the next healing: %s: %s", folder, closed.strerror)
-            return None
+            self.warn(unkept(f"{folder}: {closed.strerror}"))
+        return None
 
     def gate(self) -> Gate:
         """The judge, who knows the project's own rules and this machine's secrets."""

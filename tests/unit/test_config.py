@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
+
 import pytest
 
-from selfheal_ci.config import Settings, load, recipe, size_of, usual_steps
+from selfheal_ci.config import Settings, cache_folder, load, recipe, size_of, usual_steps
 from selfheal_ci.errors import UsageError
 from selfheal_ci.values import Step
 
@@ -113,7 +116,14 @@ def test_an_error_names_the_flag_and_its_variable(field: str, value: object, sai
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("max_cost_usd", 0.0), ("concurrency", 0), ("max_processes", 16), ("max_memory", "1"), ("ladder", ("fixer",))],
+    [
+        ("max_cost_usd", 0.0),
+        ("concurrency", 0),
+        ("max_processes", 16),
+        ("max_memory", "1"),
+        ("cache_max_size", "0"),
+        ("ladder", ("fixer",)),
+    ],
 )
 def test_the_least_that_is_taken(field: str, value: object) -> None:
     assert getattr(load({}, {field: value}).settings, field) == value
@@ -196,3 +206,26 @@ def test_the_usual_command_uses_the_environment_beside_the_project() -> None:
     assert usual_steps(["tests/test_a.py"], [".venv"]) == (Step("tests", ".venv/bin/python -m pytest"),)
     assert usual_steps(["tests/test_a.py"], []) == (Step("tests", "python -m pytest"),)
     assert usual_steps(["main.go"], []) == ()
+
+
+@pytest.mark.parametrize(
+    ("asked", "environ", "found"),
+    [
+        ("relcache", {}, "here/relcache"),
+        ("~/kept", {}, "home/kept"),
+        ("~nobody-of-that-name/kept", {}, "here/~nobody-of-that-name/kept"),
+        (None, {"XDG_CACHE_HOME": "/absolute", "HOME": "home"}, "/absolute/selfheal"),
+        (None, {"XDG_CACHE_HOME": "relative", "HOME": "home"}, "home/.cache/selfheal"),
+        (None, {}, None),
+    ],
+)
+def test_prepared_states_have_a_folder_with_a_whole_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: str | None, environ: Mapping[str, str], found: str | None
+) -> None:
+    for name in ("here", "home"):
+        (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    environ = {name: str(tmp_path / value) if name == "HOME" else value for name, value in environ.items()}
+
+    assert cache_folder(asked, environ) == (None if found is None else tmp_path / found)

@@ -41,14 +41,14 @@ def test_clean_removes_the_prepared_states(tmp_path: Path) -> None:
     state = cache / "state-1"
     state.mkdir(parents=True, mode=0o700)
     (state / LOCK).touch()
-    (state / RECORD).write_text(json.dumps({"tree": "t", "prepared": 1.0, "size": 3 << 20, "exact": False}))
+    (state / RECORD).write_text(json.dumps({"tree": "t", "prepared": 1.0, "size": 3 << 20, "made": []}))
 
     shown = CliRunner().invoke(main, ["doctor", "--cache-dir", str(cache)], env={"PATH": os.environ["PATH"]})
     cleaned = CliRunner().invoke(main, ["doctor", "--clean", "--cache-dir", str(cache)])
 
     assert f"ok  prepared states: 1 in {cache}, 3 MB" in shown.output
     assert (cleaned.exit_code, cleaned.output) == (0, f"removed 3 MB of prepared states from {cache}\n")
-    assert list(cache.iterdir()) == []
+    assert [path.name for path in cache.iterdir()] == [".gitignore"]
 
 
 def test_a_cache_that_others_can_write_is_told(tmp_path: Path) -> None:
@@ -57,3 +57,40 @@ def test_a_cache_that_others_can_write_is_told(tmp_path: Path) -> None:
     shown = CliRunner().invoke(main, ["doctor", "--cache-dir", str(tmp_path)], env={"PATH": os.environ["PATH"]})
 
     assert f"--  prepared states: others can write into {tmp_path}" in shown.output
+
+
+def cleaned(cache: object, **environ: str) -> tuple[int, str]:
+    words = ["--cache-dir", str(cache)] if cache else []
+    done = CliRunner().invoke(main, ["doctor", "--clean", *words], env={"XDG_CACHE_HOME": "", **environ})
+    return done.exit_code, done.output
+
+
+def test_clean_says_in_one_line_what_is_wrong(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    assert cleaned(tmp_path / "file") == (2, f"selfheal: nothing can be removed from {tmp_path}/file: File exists\n")
+    assert cleaned(tmp_path / "none") == (0, f"nothing is kept: there is no {tmp_path}/none\n")
+    assert cleaned(None, HOME="") == (0, "nothing is kept: no folder is named for prepared states, HOME is not set either\n")
+    assert list(tmp_path.iterdir()) == [tmp_path / "file"]
+
+
+def test_clean_removes_what_was_left_half_made(tmp_path: Path) -> None:
+    half_made = tmp_path / "cache/new-x"
+    half_made.mkdir(parents=True)
+    (half_made / LOCK).touch()
+    (half_made / "big").write_bytes(b"x" * (3 << 20))
+    half_made.parent.chmod(0o700)
+
+    shown = CliRunner().invoke(main, ["doctor", "--cache-dir", str(half_made.parent)], env={"PATH": os.environ["PATH"]})
+
+    assert f"prepared states: 1 in {half_made.parent}, 3 MB" in shown.output
+    assert cleaned(half_made.parent) == (0, f"removed 3 MB of prepared states from {half_made.parent}\n")
+    assert not half_made.exists()
+
+
+def test_a_cache_that_is_a_file_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    shown = CliRunner().invoke(main, ["doctor", "--cache-dir", str(tmp_path / "file")], env={"PATH": os.environ["PATH"]})
+
+    assert f"--  prepared states: {tmp_path}/file: File exists\n" in shown.output

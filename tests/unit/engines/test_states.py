@@ -19,7 +19,7 @@ from selfheal_ci.engines.holding import LOCK, hold
 from selfheal_ci.engines.host import remove
 from selfheal_ci.engines.local import LocalEngine
 from selfheal_ci.engines.sandbox import LocalSandbox
-from selfheal_ci.engines.states import ENTRIES, OTHERWISE, RECORD, States, open_folder
+from selfheal_ci.engines.states import ENTRIES, RECORD, States, open_folder, unkept
 from selfheal_ci.errors import UsageError
 from selfheal_ci.values import Changes, Command, Content, Limits, Recipe, Tree
 from tests.builders_tree import Files, a_tree, exporter
@@ -355,7 +355,7 @@ def test_a_folder_that_is_of_no_use_ends_no_healing(
         run = sandbox.run(Command("cat a.py ~/made", 30.0))
 
     assert run.output.text == "a = 1\nmade\n"
-    assert warned == [f"nothing is kept for the next healing: {cache.folder}: {os.strerror(code)}; {OTHERWISE}"]
+    assert warned == [unkept(f"{cache.folder}: {os.strerror(code)}")]
     assert (machine.kept, list((machine.place / "work").iterdir())) == ([], [])
 
 
