@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
 import json
 import os
 import shutil
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,8 +22,8 @@ from selfheal_ci.redact import Redactor
 from selfheal_ci.values import Changes, Failure, Healing, Published, Status, Tree
 
 __all__ = [
-    "Artifact", "Delivery", "PublishRecord", "key", "prepare_folder", "publish_schema", "read", "receive", "schema",
-    "write", "write_error", "write_publication",
+    "Artifact", "Delivery", "PublishRecord", "claim", "key", "prepare_folder", "publish_schema", "read", "receive",
+    "schema", "write", "write_error", "write_publication",
 ]  # fmt: skip
 
 MOST_BYTES = 10 << 20  # heal.json and the files it lists, together
@@ -49,6 +51,33 @@ def key(repository: str, branch: str | None, failures: Iterable[Failure]) -> str
     if not fingerprints:
         return None
     return hashlib.sha256(json.dumps([repository, branch, fingerprints]).encode()).hexdigest()
+
+
+@contextmanager
+def claim(path: Path) -> Iterator[None]:
+    """Keep the output folder from other healings until this ends, however. Raises UsageError when one has it.
+
+    The folder itself is locked: no file tells of it. Where a file system knows no locks, nothing is kept.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        opened = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as wrong:
+        raise UsageError(f"{path}: cannot be the output folder: {wrong.strerror}", hint="name one with --output") from wrong
+    try:
+        with suppress(OSError):
+            _lock(path, opened)
+        yield
+    finally:
+        os.close(opened)
+
+
+def _lock(path: Path, opened: int) -> None:
+    try:
+        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as held:
+        hint = "wait for it, or give --output another folder"
+        raise UsageError(f"another healing is writing to {path}", hint=hint) from held
 
 
 def prepare_folder(path: Path) -> None:

