@@ -22,8 +22,7 @@ def parent(root: Path, path: str, *, make: bool = False) -> Iterator[tuple[int, 
     try:
         for part in parents:
             if make:
-                with suppress(FileExistsError):
-                    os.mkdir(part, dir_fd=opened)
+                _make(part, opened)
             deeper = os.open(part, os.O_DIRECTORY | os.O_NOFOLLOW | os.O_PATH, dir_fd=opened)
             os.close(opened)
             opened = deeper
@@ -45,25 +44,52 @@ def read(root: Path, path: str) -> bytes | None:
         return file.read()
 
 
-def replace(root: Path, path: str, data: bytes) -> None:
-    """Give a file new bytes at once, its mode kept; make it where it is missing. Raises OSError."""
+def stage(root: Path, path: str, data: bytes) -> None:
+    """Write the new bytes of a file beside it, with its mode and owner (a new one: its folder's). Raises OSError."""
     with parent(root, path, make=True) as (folder, name):
         try:
-            mode = stat.S_IMODE(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode)
+            like = os.stat(name, dir_fd=folder, follow_symlinks=False)
+            mode = stat.S_IMODE(like.st_mode)
         except FileNotFoundError:
-            mode = 0o644
-        new = NEW + hashlib.sha256(os.fsencode(name)).hexdigest()[:16]
+            like, mode = os.fstat(folder), 0o644
+        new = _staged(name)
         with suppress(FileNotFoundError):
             os.unlink(new, dir_fd=folder)
         with os.fdopen(
             os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode, dir_fd=folder), "wb"
         ) as file:
+            with suppress(OSError):  # not everyone may give files away
+                os.fchown(file.fileno(), like.st_uid, like.st_gid)
             os.fchmod(file.fileno(), mode)
             file.write(data)
-        os.rename(new, name, src_dir_fd=folder, dst_dir_fd=folder)
+
+
+def settle(root: Path, path: str) -> None:
+    """Give a file the bytes that were staged, at once. Raises OSError."""
+    with parent(root, path) as (folder, name):
+        os.rename(_staged(name), name, src_dir_fd=folder, dst_dir_fd=folder)
+
+
+def unstage(root: Path, path: str) -> None:
+    """Forget what was staged, if anything was."""
+    with suppress(OSError), parent(root, path) as (folder, name):
+        os.unlink(_staged(name), dir_fd=folder)
 
 
 def delete(root: Path, path: str) -> None:
     """Remove a file. Raises OSError."""
     with parent(root, path) as (folder, name):
         os.unlink(name, dir_fd=folder)
+
+
+def _staged(name: str) -> str:
+    return NEW + hashlib.sha256(os.fsencode(name)).hexdigest()[:16]
+
+
+def _make(part: str, opened: int) -> None:
+    """Make a folder that belongs to whom the one around it belongs to, where we may."""
+    with suppress(FileExistsError):
+        os.mkdir(part, dir_fd=opened)
+        around = os.fstat(opened)
+        with suppress(OSError):
+            os.chown(part, around.st_uid, around.st_gid, dir_fd=opened, follow_symlinks=False)

@@ -27,8 +27,9 @@ def run_apply(folder: Path, source: Path, *, environ: Mapping[str, str] = os.env
         raise NothingToPublishError(
             f"there is no verified patch: the status is {told.status}", hint=f"see {folder}/report.md"
         )
-    for file in check(told.patched, source, home=environ.get("HOME")):
-        put(file, source)
+    files = check(told.patched, source, home=environ.get("HOME"))
+    put(files, source)
+    for file in files:
         click.echo(f"{'deleted' if file.content is None else 'wrote'} {one_line(file.path)}", err=True)
     return 0
 
@@ -78,13 +79,23 @@ def _read(source: Path, path: str) -> bytes | None:
         raise UsageError(f"{one_line(path)} cannot be patched: {wrong}", hint=UNCHANGED) from wrong
 
 
-def put(file: PatchedFile, source: Path) -> None:
-    """Write or delete one file. Raises UsageError where the folder does not let us."""
+def put(files: Sequence[PatchedFile], source: Path) -> None:
+    """Write and delete the files: beside their places first, so that none is changed where a folder or the disk forbids one.
+
+    Raises UsageError.
+    """
+    hint = UNCHANGED
     try:
-        if file.content is None:
-            beneath.delete(source, file.path)
-        else:
-            beneath.replace(source, file.path, file.content)
-    except OSError as refused:
+        for file in files:  # a deletion too: it needs the folder's leave as well
+            beneath.stage(source, file.path, file.content or b"")
         hint = "what was written before stays; apply again when this is mended"
+        for file in files:
+            if file.content is None:
+                beneath.delete(source, file.path)
+            else:
+                beneath.settle(source, file.path)
+    except OSError as refused:
         raise UsageError(f"{one_line(file.path)} cannot be written: {refused.strerror}", hint=hint) from refused
+    finally:
+        for file in files:
+            beneath.unstage(source, file.path)

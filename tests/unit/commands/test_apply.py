@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 
 import pytest
 
+from selfheal_ci.beneath import NEW, stage
 from selfheal_ci.commands.apply import check, put
 from selfheal_ci.errors import TargetMovedError, UsageError
 from selfheal_ci.values import PatchedFile, blob_id
@@ -16,9 +18,7 @@ def a_file(path: str, before: bytes | None, after: bytes | None) -> PatchedFile:
 
 
 def applied(source: Path, *files: PatchedFile) -> None:
-    check(files, source)
-    for file in files:
-        put(file, source)
+    put(check(files, source), source)
 
 
 def test_writes_deletes_and_keeps_modes(tmp_path: Path) -> None:
@@ -78,3 +78,31 @@ def test_a_healing_in_sha256_is_compared_in_sha256(tmp_path: Path) -> None:
     applied(tmp_path, PatchedFile("a", "100644", before, "0" * 64, b"new"))
 
     assert (tmp_path / "a").read_bytes() == b"new"
+
+
+@pytest.mark.parametrize("after", [b"new", None])
+def test_nothing_is_written_where_one_file_cannot_be(tmp_path: Path, after: bytes | None) -> None:
+    for name in ("a", "b/c", "b/d"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"old")
+    stage(tmp_path, "b/d", b"")
+    in_the_way = next((tmp_path / "b").glob(f"{NEW}*"))
+    in_the_way.unlink()
+    in_the_way.mkdir()
+    before = {path: path.is_file() and path.read_bytes() for path in tmp_path.rglob("*")}
+
+    with pytest.raises(UsageError, match=r"b/d cannot be written: .*\n  nothing was changed"):
+        applied(tmp_path, a_file("a", b"old", b"new"), a_file("b/c", b"old", None), a_file("b/d", b"old", after))
+
+    assert {path: path.is_file() and path.read_bytes() for path in tmp_path.rglob("*")} == before
+
+
+def test_files_belong_to_whom_they_did(tmp_path: Path) -> None:
+    owner = 12345 if os.geteuid() == 0 else os.geteuid()  # only root can have anything to give away
+    (tmp_path / "old").write_bytes(b"old")
+    for path in (tmp_path, tmp_path / "old"):
+        os.chown(path, owner, -1)
+
+    applied(tmp_path, a_file("old", b"old", b"new"), a_file("made/new", None, b"new"))
+
+    assert {path.name: path.stat().st_uid for path in tmp_path.rglob("*")} == {"old": owner, "made": owner, "new": owner}
