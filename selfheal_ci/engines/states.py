@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from selfheal_ci.engines.holding import LOCK, hold, remove_unheld
 from selfheal_ci.engines.host import remove
@@ -60,8 +61,13 @@ class State:
 
     folder: Path
     record: Record | None = None  # None: it is to be filled
-    entries: Mapping[str, Entry] = field(default_factory=dict)  # what the tree was made from
+    files: Mapping[str, Sequence[Any]] = field(default_factory=dict)  # of a kept one: path → mode, blob, stamp
     kept: bool = False  # for later healings as well
+
+    @property
+    def entries(self) -> Mapping[str, Entry]:
+        """What the tree of a kept state was made from."""
+        return {path: Entry(mode, blob) for path, (mode, blob, _) in self.files.items()}
 
 
 @dataclass(frozen=True)
@@ -95,7 +101,7 @@ class States:
 
     def keep(self, state: State, key: str, record: Record, entries: Mapping[str, Entry]) -> None:
         """Take a state for filled, and keep it for later healings where there is room; old ones may have to go."""
-        state.record, state.entries = record, entries
+        state.record = record
         if record.size > self.max_size or not self.max_size:
             return
         tree = state.folder / "tree"
@@ -224,7 +230,6 @@ def _whole(folder: Path) -> State | None:
     record = _read(folder)
     try:
         told = json.loads((folder / ENTRIES).read_text())
-        entries = {path: Entry(str(mode), str(blob)) for path, (mode, blob, _) in told.items()}
         changed = [path for path, (_, _, about) in told.items() if stamp(f"{folder}/tree/{path}") != about]
         lost = [part for part in PARTS if not stat.S_ISDIR((folder / part).lstat().st_mode)]
     except (OSError, ValueError, TypeError, AttributeError) as broken:
@@ -233,7 +238,7 @@ def _whole(folder: Path) -> State | None:
     if changed or lost:
         log.info("%s is no state that we can use: %s was changed", folder, (*lost, *changed)[0])
         return None
-    return State(folder, record, entries, kept=True) if record and record.layout == LAYOUT else None
+    return State(folder, record, told, kept=True) if record and record.layout == LAYOUT else None
 
 
 def _read(folder: Path) -> Record | None:
