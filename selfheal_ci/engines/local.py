@@ -97,7 +97,10 @@ class LocalEngine:
 
     def _enter(self, stack: ExitStack, empty: LocalSandbox, tree: Tree, recipe: Recipe) -> State:
         """A filled state, held until the stack ends; one of this healing's own where nothing can be kept."""
-        if self.states:
+        copied = [path for path in tree.environment if self.states and tree.root / path in self.states.folder.parents]
+        if self.states and copied:
+            self.warn(unkept(f"{self.states.folder} lies in {copied[0]}, of which every state has a copy"))
+        elif self.states:
             try:
                 return stack.enter_context(self._filled(self.states, empty, tree, recipe))
             except OSError as closed:

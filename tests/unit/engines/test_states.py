@@ -406,6 +406,18 @@ def test_a_folder_that_cannot_be_written_is_seen_when_it_is_opened(tmp_path: Pat
     assert said in done.stderr
 
 
+def test_no_state_is_kept_in_what_states_have_a_copy_of(machine: Machine) -> None:
+    cache = machine.place / "checkout/build/cache"
+    warned: list[str] = []
+    engine = replace(machine.engine(FILES), states=States(open_folder(cache), 1 << 30), warn=warned.append)
+
+    with engine.prepare(replace(a_tree(machine.place / "checkout", FILES), environment=("build",)), SETUP) as sandbox:
+        assert sandbox.run(Command("cat a.py", 30.0)).output.text == "a = 1\n"
+
+    assert warned == [unkept(f"{cache} lies in build, of which every state has a copy")]
+    assert list(cache.glob("state-*")) == []
+
+
 def test_git_ignores_the_folder(tmp_path: Path) -> None:
     assert (open_folder(tmp_path / "cache") / ".gitignore").read_text() == "*\n"
 
