@@ -81,7 +81,9 @@ class Settings:
         None, "path", "folder for prepared states; default: selfheal in the user's cache folder", key="cache.dir",
         flag="--cache-dir", commands=(HEAL, SHELL, DOCTOR),
     )  # fmt: skip
-    cache_max_size: str = _option("10g", "size", "what all prepared states may take", key="cache.max-size", least=0)
+    cache_max_size: str = _option(
+        "10g", "size", "what all prepared states may take; 0: nothing is kept", key="cache.max-size", least=0
+    )
     model: str = _option("claude-sonnet-5-5", "text", "model to ask, or scripted:FILE", key="model.name", flag="--model")
     no_model: bool = _option(False, "switch", "ask no model", flag="--no-model")
     escalate_to: str = _option("claude-opus-5-5", "text", "model of the third attempt", key="model.escalate-to")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from selfheal_ci.engines.host import remove
 
-LOCK = "in-use"
+LOCK, UNHELD = "in-use", "in-use.new"
 FLAGS = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
 YOUNG = 3600.0  # seconds in which a folder without a lock may still get one
 
@@ -20,12 +20,15 @@ YOUNG = 3600.0  # seconds in which a folder without a lock may still get one
 def hold(folder: Path, *, new: bool = False) -> Iterator[bool]:
     """Keep others from removing a folder; False when it is gone, or somebody is about to remove it. new: we made it."""
     try:
-        lock = os.open(folder / LOCK, FLAGS | (os.O_CREAT if new else 0), 0o600)
+        lock = os.open(folder / (UNHELD if new else LOCK), FLAGS | (os.O_CREAT if new else 0), 0o600)
     except OSError:
         yield False
         return
     try:
-        yield _lock(lock, fcntl.LOCK_SH) and _is(folder / LOCK, lock)
+        held = _lock(lock, fcntl.LOCK_SH)
+        if new:
+            (folder / UNHELD).rename(folder / LOCK)  # nobody sees it before it is held
+        yield held and _is(folder / LOCK, lock)
     finally:
         os.close(lock)
 
