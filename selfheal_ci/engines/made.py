@@ -15,7 +15,7 @@ from selfheal_ci.engines.usage import bytes_below
 from selfheal_ci.values import Entry, Tree, blob_id
 
 MOST = 3  # paths that are named
-ENVIRONMENTS = frozenset({".venv", "venv", "node_modules", ".tox", ".nox"})  # hold what was fetched
+ENVIRONMENTS = frozenset({".venv", "venv", "node_modules", ".tox", ".nox", "vendor", ".bundle"})  # hold what was fetched
 # What says nothing of the sources: caches, links to them, and versions, which come from tags.
 HARMLESS = re.compile(
     r"__pycache__|.*\.py[co]|.*\.egg-(?:info|link)|\.eggs|_version\.py|\.(?:pytest|mypy|ruff)_cache|\.DS_Store"
@@ -37,12 +37,13 @@ def survey(folder: Path, tree: Tree, *, fixed: Collection[str], began: float) ->
     size, made = 0, [path for path in tree.entries if path not in fixed and not os.path.lexists(f"{folder}/{path}")]
     for parent, folders, files in os.walk(folder):
         below = parent[len(str(folder)) + 1 :]
-        if "pyvenv.cfg" in files:
+        parts, virtual = below.split("/"), "pyvenv.cfg" in files
+        if virtual:
             made += [f"{below}/{path}" for path in copies(Path(parent), tree.root, began=began)]
-        if "pyvenv.cfg" in files or below.endswith("node_modules"):
+        if virtual or parts[-1] == "node_modules":
             size += sum(bytes_below(f"{parent}/{name}") for name in folders)
             folders.clear()
-        fetched = not ENVIRONMENTS.isdisjoint(below.split("/"))
+        fetched = virtual or not ENVIRONMENTS.isdisjoint(parts)
         for name in files:
             about = os.lstat(f"{parent}/{name}")
             size += about.st_blocks * 512

@@ -163,7 +163,7 @@ LINES = {
     "the same again": ("cp a.py x; mv x a.py", ()),
     "a changed build file": ("echo >> pyproject.toml", ()),
     "caches and links to sources": ("mkdir -p sub/__pycache__ p.egg-info; touch sub/__pycache__/b p.egg-info/x; ln -s a.py c.py", ()),
-    "what was fetched": ("mkdir -p web/node_modules/x; touch web/node_modules/x/y uv.lock", ()),
+    "what was fetched": ("mkdir -p web/node_modules/x env/lib vendor/x; touch web/node_modules/x/y env/pyvenv.cfg env/lib/x vendor/x/y uv.lock", ()),
 }  # fmt: skip
 
 
