@@ -150,6 +150,7 @@ def _inner(frozen: Frozen, view: View, command: Command, limits: Limits) -> list
         *_read_only((f"/low/toolchains/{n}", str(root)) for n, root in enumerate(frozen.host.roots)),
         *_tree(frozen, view),
         "--bind", "/scratch/reports", REPORTS, *_if(view.support, "--ro-bind", "/low/support", SUPPORT),
+        "--remount-ro", "/", "--remount-ro", "/dev",  # its own, without a size; what is mounted below stays
         "--chdir", str(frozen.root),
         "--clearenv", *(part for name, value in env.items() for part in ("--setenv", name, value)), "--",
     ]  # fmt: skip

@@ -146,6 +146,7 @@ DEAF = """setsid sh -c 'trap "" TERM HUP INT QUIT; while :; do sleep 1; done' &"
 FORKS = "python3 -c 'import os, time\nwhile True:\n try: os.fork()\n except OSError: time.sleep(0.1)'"
 STARTS = 'python3 -c \'import subprocess\nwhile True: subprocess.Popen(["sleep", "30"])\''
 DIGS = 'python3 -c \'import os\nfor _ in range(500): os.mkdir("d"); os.chdir("d")\''
+ELSEWHERE = "for f in /x /home/x /dev/x /etc/x /var/x; do dd if=/dev/zero of=$f bs=1M count=60 2>/dev/null && exit 5; done"
 LITTERS = "python3 -c 'import itertools\nfor n in itertools.count(): open(str(n), \"w\").close()'"
 TALKS_TO_ITSELF = "python3 -c 'import os\nours, theirs = os.openpty()\nwhile True: os.write(theirs, b\"x\" * 4096)'"
 ENDS: dict[str, tuple[str, float, Stop, int | None]] = {
@@ -164,6 +165,7 @@ ENDS: dict[str, tuple[str, float, Stop, int | None]] = {
     ),
     "it fills the disk": ("cat /dev/zero > big", SOON, Stop.DISK, 1),
     "it fills every disk": ("for f in /tmp/x ~/x /dev/shm/x /var/tmp/x x; do cat /dev/zero > $f; done", SOON, Stop.DISK, 1),
+    "it looks for a disk without a limit": (f"{ELSEWHERE}; exit 3", SOON, Stop.EXITED, 3),
     "it makes files without number": (LITTERS, LATE, Stop.TIMEOUT, None),
     "it digs a deep hole": (f"{DIGS}; exit 3", SOON, Stop.EXITED, 3),
     "it prints without end": ("yes", LATE, Stop.TIMEOUT, None),

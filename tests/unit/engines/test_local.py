@@ -108,6 +108,7 @@ def test_a_step_and_setup_have_no_keyring_and_no_file_of_ours(sandbox: LocalSand
 SETUPS = {
     "disk": ("while dd if=/dev/zero bs=1M count=4 status=none >> big; do sleep 0.05; done", "disk", "--max-disk, 20m now"),
     "disk, in HOME": ("dd if=/dev/zero of=$HOME/big bs=1M count=60 status=none; sleep 5", "disk", "--max-disk, 20m now"),
+    "no disk": ("for f in /x /home/x /dev/x; do touch $f && exit 5; done; exit 3", "exit code 3", "mend it: `setup`"),
     "memory": ("python3 -c 'x = bytearray(300 << 20); import time; time.sleep(30)'", "memory", "--max-memory, 200m now"),
     "an exit code": ("echo no; exit 3", "exit code 3", "mend it: `setup`"),
 }
