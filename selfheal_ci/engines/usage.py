@@ -7,12 +7,17 @@ import re
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from selfheal_ci import shell
+from selfheal_ci.errors import ToolError
+
 PAGE = os.sysconf("SC_PAGE_SIZE")
 SHARED_OUT = re.compile(rb"^Pss: +(\d+) kB", re.MULTILINE)
+IN_FILES = re.compile(rb"^(?:Pss_)?Shmem: +(\d+) kB", re.MULTILINE)  # of one process, or of the whole machine
 
 
 @dataclass(frozen=True)
@@ -65,9 +70,22 @@ def bytes_of(path: str) -> int:
         return 0
 
 
-def memory_shared_out(launcher: int) -> int:
-    """Bytes resident in all descendants, where those that have a page share it; slower than `usage`."""
-    return sum(_shared_out(process) for process in descendants(launcher))
+def memory_closely(launcher: int) -> int:
+    """Bytes that all descendants take, where those that have a page share it; slower than `usage`.
+
+    What lies in memory without a name in any folder counts even where no process has it mapped.
+    """
+    processes = descendants(launcher)
+    resident = list(map(_shared_out, processes))
+    mapped = sum(in_files for _, in_files in resident)
+    nameless = _memfds(processes) + _segments(processes)  # which may be mapped, too
+    return sum(all_of_it for all_of_it, _ in resident) - mapped + max(mapped, nameless)
+
+
+def memory_in_files() -> int:
+    """Bytes of the whole machine that lie in files in memory, named or not: what `usage` may not see is among them."""
+    found = IN_FILES.search(_read("/proc/meminfo"))
+    return int(found[1]) * 1024 if found else 0
 
 
 def descendants(process: int) -> list[int]:
@@ -112,12 +130,54 @@ def _scanned() -> Callable[[int], Sequence[int]]:
     return lambda process: children.get(process, ())
 
 
-def _shared_out(process: int) -> int:
-    found = SHARED_OUT.search(_read(f"/proc/{process}/smaps_rollup"))
-    if found:
-        return int(found[1]) * 1024
+def _shared_out(process: int) -> tuple[int, int]:
+    """The process's share of what it has resident, and how much of that is in files in memory."""
+    said = _read(f"/proc/{process}/smaps_rollup")
+    in_files = IN_FILES.search(said)
+    if found := SHARED_OUT.search(said):
+        return int(found[1]) * 1024, int(in_files[1]) * 1024 if in_files else 0
     fields = _stat(process)  # an old kernel, or not ours to look into
-    return int(fields[21]) * PAGE if fields else 0
+    return (int(fields[21]) * PAGE if fields else 0), 0
+
+
+def _memfds(processes: Sequence[int]) -> int:
+    """The bytes in files without a folder (memfd_create) that they have open, each file once."""
+    found: dict[int, int] = {}
+    for process in processes:
+        with suppress(OSError):
+            for descriptor in os.listdir(f"/proc/{process}/fd"):
+                with suppress(OSError):
+                    place = f"/proc/{process}/fd/{descriptor}"
+                    if os.readlink(place).startswith("/memfd:"):
+                        about = os.stat(place)
+                        found[about.st_ino] = about.st_blocks * 512
+    return sum(found.values())
+
+
+def _segments(processes: Sequence[int]) -> int:
+    """The bytes in System V shared memory of their namespaces, not of our own."""
+    outermost = _namespaces(processes, "user")[:1]
+    return sum(_segments_seen(top, each) for top in outermost for each in _namespaces(processes, "ipc"))
+
+
+def _namespaces(processes: Sequence[int], kind: str) -> list[int]:
+    """The first process in each namespace that is not ours."""
+    found: dict[int, int] = {}
+    for process in processes:
+        with suppress(OSError):
+            found.setdefault(os.stat(f"/proc/{process}/ns/{kind}").st_ino, process)
+    found.pop(os.stat(f"/proc/self/ns/{kind}").st_ino, None)
+    return list(found.values())
+
+
+def _segments_seen(outermost: int, process: int) -> int:
+    """Those of a process's namespace, which may be looked at from a namespace of users around it."""
+    enter = ("nsenter", f"--user=/proc/{outermost}/ns/user", f"--ipc=/proc/{process}/ns/ipc", "--preserve-credentials")
+    try:
+        said = shell.run([*enter, "cat", "/proc/sysvipc/shm"], env={"PATH": shell.PATH}, timeout=5).stdout
+    except ToolError:
+        return 0
+    return sum(int(line.split()[14]) for line in said.splitlines()[1:])  # its column "rss"
 
 
 def _stat(process: int) -> list[bytes] | None:

@@ -17,7 +17,7 @@ from io import BufferedReader
 
 from selfheal_ci import shell
 from selfheal_ci.engines.capture import Capture
-from selfheal_ci.engines.usage import Growth, descendants, is_alive, memory_shared_out, usage
+from selfheal_ci.engines.usage import Growth, descendants, is_alive, memory_closely, memory_in_files, usage
 from selfheal_ci.errors import EngineError
 from selfheal_ci.values import Limits, Stop
 
@@ -139,8 +139,10 @@ class Watch:
         """Which limit it is over."""
         now = usage(launcher)
         self.most_threads = max(self.most_threads, now.threads)
-        # Forked workers share most of what they have: only what seems too much is worth the longer look.
-        if now.memory > self.limits.memory and memory_shared_out(launcher) > self.limits.memory:
+        # Forked workers share most of what they have, and not all that lies in memory is theirs: only what seems too much
+        # is worth the longer look.
+        seems = now.memory + memory_in_files()
+        if seems > self.limits.memory and memory_closely(launcher) > self.limits.memory:
             return Stop.MEMORY
         return Stop.DISK if self.growth and self.growth.is_over(self.limits.disk) else None
 

@@ -149,6 +149,17 @@ DIGS = 'python3 -c \'import os\nfor _ in range(500): os.mkdir("d"); os.chdir("d"
 ELSEWHERE = "for f in /x /home/x /dev/x /etc/x /var/x; do dd if=/dev/zero of=$f bs=1M count=60 2>/dev/null && exit 5; done"
 LITTERS = "python3 -c 'import itertools\nfor n in itertools.count(): open(str(n), \"w\").close()'"
 TALKS_TO_ITSELF = "python3 -c 'import os\nours, theirs = os.openpty()\nwhile True: os.write(theirs, b\"x\" * 4096)'"
+HIDES = """python3 -c '
+import ctypes, os, time
+x = bytearray(50 << 20)
+{}
+for _ in range(8): hide(); time.sleep(0.05)
+time.sleep(30)'"""
+IN_A_FILE = "hide = lambda f=os.memfd_create(str()): os.write(f, x)"
+IN_A_SEGMENT = """c = ctypes.CDLL(None); c.shmat.restype = ctypes.c_void_p; c.shmdt.argtypes = (ctypes.c_void_p,)
+def hide():
+    at = c.shmat(c.shmget(0, ctypes.c_size_t(50 << 20), 0o1600), None, 0)
+    ctypes.memset(at, 1, 50 << 20); c.shmdt(at)"""
 ENDS: dict[str, tuple[str, float, Stop, int | None]] = {
     "it hangs with a deaf grandchild in a session of its own": (f"{DEAF} sleep 100", LATE, Stop.TIMEOUT, None),
     "it leaves a deaf grandchild behind": (f"{DEAF} exit 4", SOON, Stop.EXITED, 4),
@@ -163,6 +174,8 @@ ENDS: dict[str, tuple[str, float, Stop, int | None]] = {
         "setsid python3 -c 'x = []\nwhile True: x.append(bytearray(1 << 20))' >&- 2>&- & exec >&- 2>&-; sleep 100",
         SOON, Stop.MEMORY, None,
     ),
+    "it hides memory in a file without a name": (HIDES.format(IN_A_FILE), SOON, Stop.MEMORY, None),
+    "it hides memory in a segment": (HIDES.format(IN_A_SEGMENT), SOON, Stop.MEMORY, None),
     "it fills the disk": ("cat /dev/zero > big", SOON, Stop.DISK, 1),
     "it fills every disk": ("for f in /tmp/x ~/x /dev/shm/x /var/tmp/x x; do cat /dev/zero > $f; done", SOON, Stop.DISK, 1),
     "it looks for a disk without a limit": (f"{ELSEWHERE}; exit 3", SOON, Stop.EXITED, 3),

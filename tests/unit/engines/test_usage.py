@@ -10,7 +10,7 @@ import pytest
 
 from selfheal_ci import shell
 from selfheal_ci.engines import usage as module
-from selfheal_ci.engines.usage import descendants, is_alive, memory_shared_out, usage
+from selfheal_ci.engines.usage import descendants, is_alive, memory_closely, memory_in_files, usage
 
 THREE = ("sh", "-c", "sleep 60 & sleep 60 & echo ready; wait")  # a shell and two sleeps
 THREADS = """
@@ -27,6 +27,15 @@ shared = os.urandom(60 << 20)
 for _ in range(3):
     if not os.fork(): time.sleep(60)
 print("ready", flush=True); time.sleep(60)"""
+
+MEMFDS = """
+import mmap, os, time
+files = [os.memfd_create("held") for _ in range(2)]
+for file in files: os.write(file, bytes(40 << 20))
+seen = mmap.mmap(files[0], 40 << 20)
+sum(seen[::4096])
+if os.fork(): print("ready", flush=True)
+time.sleep(60)"""
 
 Launch = Callable[..., int]
 
@@ -75,7 +84,14 @@ def test_memory_that_is_shared_counts_once_when_looked_at_closely(launch: Launch
     launcher = launch(sys.executable, "-c", FORKED)
 
     assert usage(launcher).memory > 4 * 60 << 20
-    assert 60 << 20 < memory_shared_out(launcher) < 2 * 60 << 20
+    assert 60 << 20 < memory_closely(launcher) < 2 * 60 << 20
+
+
+def test_a_file_in_memory_counts_once_whoever_has_it_open_or_mapped(launch: Launch) -> None:
+    launcher = launch(sys.executable, "-c", MEMFDS)
+
+    assert 80 << 20 < memory_closely(launcher) < 110 << 20
+    assert memory_in_files() > 80 << 20
 
 
 def test_what_has_ended_is_neither_counted_nor_alive() -> None:
@@ -85,5 +101,5 @@ def test_what_has_ended_is_neither_counted_nor_alive() -> None:
     assert not is_alive(process.pid)  # a zombie
     process.wait()
     assert not is_alive(process.pid)
-    assert (descendants(process.pid), usage(process.pid).threads, memory_shared_out(process.pid)) == ([], 0, 0)
+    assert (descendants(process.pid), usage(process.pid).threads, memory_closely(process.pid)) == ([], 0, 0)
     assert is_alive(os.getpid())

@@ -122,11 +122,18 @@ def test_nothing_of_a_run_is_alive_after_its_limit(tmp_path: Path) -> None:
     [
         "import os, time; x = os.urandom(150 << 20); time.sleep(60)",
         "import os, time; os.fork(); x = os.urandom(80 << 20); time.sleep(60)",
+        "import os, time; os.write(os.memfd_create(str()), bytes(80 << 20)); x = os.urandom(50 << 20); time.sleep(60)",
     ],
-    ids=["of one", "of two"],
+    ids=["of one", "of two", "of a file"],
 )
 def test_memory_is_limited_below_the_launcher(program: str) -> None:
     assert follow(a_watch(), f"{sys.executable} -c '{program}'; true") is Stop.MEMORY
+
+
+def test_a_file_in_memory_that_is_mapped_is_no_more_for_that() -> None:
+    opened = "import mmap, os, time; f = os.memfd_create(str()); os.truncate(f, 60 << 20); m = mmap.mmap(f, 60 << 20)"
+
+    assert follow(a_watch(), f"{sys.executable} -c '{opened}; m[:] = bytes(60 << 20); time.sleep(1)'; true") is Stop.EXITED
 
 
 def test_memory_that_forked_workers_share_is_no_more_for_each_of_them() -> None:
