@@ -14,13 +14,15 @@ from selfheal_ci.errors import EngineError
 from selfheal_ci.values import REPORTS, SUPPORT, Command, Limits
 
 # The outer one: run the inner one without our pipe, which comes as standard input; then hand over its exit code, reports
-# and changed files. The exit code has a place of its own, where a full disk does not matter.
+# and changed files. The exit code has a place of its own, where a full disk does not matter. The id of the next process is
+# the number of all that were started here.
 OUTER_SCRIPT = """exec 8>&0 </dev/null
 [ ! -e /low/seccomp ] || exec 7</low/seccomp
 "$@" 8>&- 9>/told/status
 df -P -k /scratch >/told/disk
+sh -c 'echo $$' >/told/started
 exec tar --sparse --xattrs --anchored '--exclude=*/__pycache__' -cf - \\
-  -C /told status disk -C /scratch reports tree >&8 2>/dev/null
+  -C /told status disk started -C /scratch reports tree >&8 2>/dev/null
 """
 # The same where folders cannot be laid over each other.
 COPY_SCRIPT = Path(__file__).with_name("copying.sh").read_text()

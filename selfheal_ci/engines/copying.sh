@@ -27,7 +27,8 @@ done
 cd /scratch && list >/told/before && touch /told/stamp && sleep 0.02 || exit 95
 "$@" 8>&- 9>/told/status
 df -P -k /scratch >/told/disk
+sh -c 'echo $$' >/told/started
 list >/told/after
 comm -z -23 /told/before /told/after >/told/gone
 { list -cnewer /told/stamp; comm -z -13 /told/before /told/after; } | sort -zu >/told/changed
-exec tar --sparse -cf - -C /told status disk gone -C /scratch reports --null --no-recursion -T /told/changed >&8 2>/dev/null
+exec tar --sparse -cf - -C /told status disk started gone -C /scratch reports --null --no-recursion -T /told/changed >&8 2>/dev/null

@@ -32,10 +32,11 @@ class Leftovers:
     reports: Mapping[str, bytes]
     changed: Changes
     disk_full: bool = False
+    started: int = 0  # processes and threads, one after the other
 
 
 def read_leftovers(archive: IO[bytes], *, known: Collection[str], globs: Collection[str]) -> Leftovers:
-    """Read a tar stream with `status`, maybe `disk` and `gone`, `reports/…` and `tree/…`; `known` are the tree's paths.
+    """Read a tar stream: `status`, maybe `disk`, `started`, `gone`, `reports/…`, `tree/…`; `known` are the tree's paths.
 
     What cannot be listed to its end, for its names or its number, counts as no changes: half of them would be none of
     what the run did. Raises tarfile.TarError when the stream is cut.
@@ -50,7 +51,8 @@ def read_leftovers(archive: IO[bytes], *, known: Collection[str], globs: Collect
             listed = False
     found.forget_gone()
     small = {path: content for path, content in found.changed.items() if _small(content)}
-    return Leftovers(_exit_code(found.status), found.reports, Changes(small if listed else {}), _is_full(found.disk))
+    changed = Changes(small if listed else {})
+    return Leftovers(_exit_code(found.status), found.reports, changed, _is_full(found.disk), _number(found.started))
 
 
 def _each(members: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
@@ -68,6 +70,7 @@ class _Found:
     globs: Collection[str]
     status: bytes = b""
     disk: bytes = b""
+    started: bytes = b""
     gone: bytes = b""  # paths below the top folder, each ended by a zero byte
     reports: dict[str, bytes] = field(default_factory=dict)
     changed: dict[str, Content | None] = field(default_factory=dict)
@@ -97,6 +100,8 @@ class _Found:
             self.status = data or self.status
         elif top == "disk":
             self.disk = data or self.disk
+        elif top == "started":
+            self.started = data or self.started
         elif top == "gone":
             self.gone = data or self.gone
         elif top == "tree":
@@ -145,6 +150,10 @@ def _is_full(disk: bytes) -> bool:
     """Whether `df` says that nearly nothing is left."""
     fields = disk.splitlines()[-1].split() if disk else []
     return len(fields) >= 4 and fields[3].isdigit() and int(fields[3]) < LEAST_LEFT  # noqa: PLR2004  its fourth column
+
+
+def _number(said: bytes) -> int:
+    return int(said) if said.strip().isdigit() else 0
 
 
 def _exit_code(status: bytes) -> int | None:

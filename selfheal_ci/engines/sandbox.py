@@ -114,7 +114,8 @@ class LocalSandbox:
         with ThreadPoolExecutor(max_workers=1) as pool, self.live.start(line) as (process, archive):
             leftovers = pool.submit(unpack, archive)
             stop = watch.follow(process)
-            return Launched(stop, watch.capture.output, _leftovers(leftovers), crowded=watch.crowded)
+            left = _leftovers(leftovers)
+            return Launched(stop, watch.capture.output, left, crowded=watch.was_crowded(left.started if left else 0))
 
 
 @dataclass(frozen=True)

@@ -145,6 +145,8 @@ def _processes() -> dict[int, Process]:
 DEAF = """setsid sh -c 'trap "" TERM HUP INT QUIT; while :; do sleep 1; done' &"""
 FORKS = "python3 -c 'import os, time\nwhile True:\n try: os.fork()\n except OSError: time.sleep(0.1)'"
 STARTS = 'python3 -c \'import subprocess\nwhile True: subprocess.Popen(["sleep", "30"])\''
+THREADS = "python3 -c 'import threading, time\nfor _ in range(99): threading.Thread(target=time.sleep, args=(1,)).start()'"
+LOCKED = """python3 -c 'import fcntl; x, y = open("a"), open("a"); fcntl.flock(x, 6); fcntl.flock(y, 6)'"""
 DIGS = 'python3 -c \'import os\nfor _ in range(500): os.mkdir("d"); os.chdir("d")\''
 ELSEWHERE = "for f in /x /home/x /dev/x /etc/x /var/x; do dd if=/dev/zero of=$f bs=1M count=60 2>/dev/null && exit 5; done"
 LITTERS = "python3 -c 'import itertools\nfor n in itertools.count(): open(str(n), \"w\").close()'"
@@ -169,6 +171,9 @@ ENDS: dict[str, tuple[str, float, Stop, int | None]] = {
     "it forks and hides": ("bomb() { bomb | bomb & }; (bomb) 2>/dev/null; exit 0", SOON, Stop.EXITED, 0),
     "it forks something large": (f"exec {FORKS}", LATE, Stop.TIMEOUT, None),
     "it starts programs until it cannot": (f"exec {STARTS}", SOON, Stop.PROCESSES, 1),
+    "it starts threads until it cannot": (f"exec {THREADS}", SOON, Stop.PROCESSES, 1),
+    "it cannot get a lock": (LOCKED, SOON, Stop.EXITED, 1),
+    "it speaks of threads": ("echo \"assert 'can't start new thread' in ''\"; echo Cannot fork; exit 1", SOON, Stop.EXITED, 1),
     "it eats memory": ("exec python3 -c 'x = []\nwhile True: x.append(bytearray(1 << 20))'", SOON, Stop.MEMORY, None),
     "it eats memory in the dark": (
         "setsid python3 -c 'x = []\nwhile True: x.append(bytearray(1 << 20))' >&- 2>&- & exec >&- 2>&-; sleep 100",

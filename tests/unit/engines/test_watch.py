@@ -149,31 +149,68 @@ def test_as_many_processes_as_there_may_be_are_a_crowd() -> None:
     watch = a_watch()
     follow(watch, "for n in $(seq 19); do sleep 0.5 & done; wait")
 
-    assert watch.crowded
+    assert watch.was_crowded(0)
 
 
 def test_fewer_are_none() -> None:
     watch = a_watch()
     follow(watch, "for n in $(seq 10); do sleep 0.5 & done; wait")
 
-    assert (watch.crowded, watch.most_threads) == (False, 10)
+    assert (watch.was_crowded(100), watch.most_threads) == (False, 10)
 
 
-@pytest.mark.parametrize(
-    "said",
-    [
-        "sh: 1: Cannot fork",
-        "bash: fork: retry: Resource temporarily unavailable",
-        "RuntimeError: can't start new thread",
-        "java.lang.OutOfMemoryError: unable to create native thread: possibly out of memory or process/resource limits reached",
-    ],
-)
+SHELLS = ["sh: 1: Cannot fork", "bash: fork: retry: Resource temporarily unavailable"]
+OTHERS = [
+    "RuntimeError: can't start new thread",
+    "java.lang.OutOfMemoryError: unable to create native thread: possibly out of memory or process/resource limits reached",
+]
+
+
+@pytest.mark.parametrize("said", SHELLS + OTHERS)
 @pytest.mark.parametrize("after", [0, 600_000], ids=["at the end", "before much else"])
 def test_what_could_not_start_another_says_so(said: str, after: int) -> None:
     watch = a_watch()
     python(watch, f"print({said!r}); print('x' * {after})")
+    alone = watch.was_crowded(19)
+    watch.most_threads = 10
 
-    assert watch.crowded
+    assert (alone, watch.was_crowded(19)) == (False, True)
+
+
+@pytest.mark.parametrize(("said", "crowded"), [*((each, True) for each in SHELLS), *((each, False) for each in OTHERS)])
+def test_a_shell_is_believed_when_it_started_enough(said: str, *, crowded: bool) -> None:
+    watch = a_watch()
+    python(watch, f"print({said!r})")
+
+    assert watch.was_crowded(20) is crowded
+
+
+AGAIN, NO_THREAD = "BlockingIOError: [Errno 11] Resource temporarily unavailable", "RuntimeError: can't start new thread"
+TRACEBACKS = {
+    "a program": (f"    self.pid = _fork_exec(\n               ^^^^^^^^^^^\n{AGAIN}", True),
+    "a program, as pytest has it": (
+        f">   self.pid = _fork_exec(\n      args, env,\n      errpipe_write)\nE       {AGAIN}",
+        True,
+    ),
+    "a process": (f"    os.fork()\n{AGAIN}", True),
+    "a process, as pytest has it": (f">       os.fork()\nE       {AGAIN}", True),
+    "a thread": (f"    _start_new_thread(self._bootstrap, ())\n{NO_THREAD}", True),
+    "a thread, as Python 3.13 has it": (
+        f">   _start_joinable_thread(self._bootstrap,\n    daemon=1)\nE     {NO_THREAD}",
+        True,
+    ),
+    "a lock": (f"    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)\n{AGAIN}", False),
+    "a lock after a process": (f"        os.fork()\n>       fcntl.flock(file, 6)\nE       {AGAIN}", False),
+    "a test": (f"    _start_new_thread(work, ())\nE   assert \"{NO_THREAD}\" in ''", False),
+}
+
+
+@pytest.mark.parametrize(("said", "crowded"), TRACEBACKS.values(), ids=TRACEBACKS.keys())
+def test_a_traceback_tells_what_could_not_be_started(said: str, *, crowded: bool) -> None:
+    watch = a_watch()
+    python(watch, f"print({said!r})")
+
+    assert watch.was_crowded(19) is crowded
 
 
 # the processes of a sandbox -------------------------------------------------------------------------------------------
