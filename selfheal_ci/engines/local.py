@@ -9,14 +9,16 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 
 from selfheal_ci.engines import host, toolchains
 from selfheal_ci.engines.bridge import bridges
 from selfheal_ci.engines.bubblewrap import Frozen, check_root
+from selfheal_ci.engines.host import Bubblewrap
 from selfheal_ci.engines.layer import lay_tree
 from selfheal_ci.engines.made import copies, survey
 from selfheal_ci.engines.obstacles import way_out
@@ -56,9 +58,12 @@ class LocalEngine:
             hint = "start Docker, write `setup` in the configuration, and use --engine dagger"
             raise EngineError(f"the local sandbox needs Linux, and this is {self.platform}", hint=hint)
         check_root(tree.root)
+        host.check_programs(root=os.geteuid() == 0)
         work = Path(tempfile.mkdtemp(prefix="prepared-", dir=self.work))
         try:
-            empty = _bridged(_tried(self._empty(work, tree), overlays=self.overlays))
+            bubblewraps = _bubblewraps(work)
+            empty = _tried(self._empty(work, tree, bubblewraps[0]), bubblewraps, overlays=self.overlays)
+            empty = _bridged(empty)
             with ExitStack() as stack:
                 state = self._enter(stack, empty, tree, recipe)
                 sandbox = self._on(state, empty, tree)
@@ -69,7 +74,7 @@ class LocalEngine:
         finally:
             host.remove(work)
 
-    def _empty(self, work: Path, tree: Tree) -> LocalSandbox:
+    def _empty(self, work: Path, tree: Tree, bubblewrap: Bubblewrap) -> LocalSandbox:
         """A sandbox without the tree, to see whether one starts here."""
         root = os.geteuid() == 0
         uid = host.unused_uid() if root else os.geteuid()
@@ -80,9 +85,6 @@ class LocalEngine:
             _check_uid(uid, work / "home")
             self.work.chmod(0o711)
             work.chmod(0o711)
-        bubblewrap = host.find_bubblewrap(work / "bubblewrap" if root else None)
-        if bubblewrap is None:
-            raise EngineError("there is no bubblewrap on this machine", hint="install bubblewrap, or use --engine dagger")
         if refused := seccomp_filter():
             (work / "seccomp").write_bytes(refused)
         found = toolchains.look(self.environ, tree=tree.root)
@@ -154,16 +156,27 @@ class LocalEngine:
         return replace(empty, frozen=frozen, prepared=prepared, made=tuple(map(str, state.record.made)))
 
 
-def _tried(sandbox: LocalSandbox, *, overlays: bool) -> LocalSandbox:
+def _bubblewraps(work: Path) -> Sequence[Bubblewrap]:
+    """What to try, the best first. Raises EngineError where there is none."""
+    found = host.find_bubblewraps(work / "bubblewrap" if os.geteuid() == 0 else None)
+    if not found:
+        raise EngineError("there is no bubblewrap on this machine", hint="install bubblewrap, or use --engine dagger")
+    return found
+
+
+def _tried(sandbox: LocalSandbox, bubblewraps: Sequence[Bubblewrap], *, overlays: bool) -> LocalSandbox:
     """The sandbox in the way in which it starts here. Raises EngineError with what stops it and what to do."""
-    said = ""
-    for laid_over in (True, False) if overlays else (False,):
-        sandbox = replace(sandbox, frozen=replace(sandbox.frozen, overlays=laid_over))
+    told: list[tuple[Bubblewrap, str]] = []
+    for bubblewrap, laid_over in product(bubblewraps, (True, False) if overlays else (False,)):
+        sandbox = replace(sandbox, frozen=replace(sandbox.frozen, bubblewrap=bubblewrap, overlays=laid_over))
         said = sandbox.try_out()
         if not said:
             return sandbox
-        log.info("the sandbox does not start%s: %s", "" if laid_over else " with copies either", said)
-    hint = way_out(said, sandbox.frozen.bubblewrap.program)
+        told.append((bubblewrap, said))
+        log.info("bubblewrap %s does not start%s: %s", bubblewrap.version, "" if laid_over else " with copies either", said)
+    # Rather of the one that is ours: the system's may have a profile that forbids to nest it.
+    bubblewrap, said = next((each for each in reversed(told) if each[0].folders), told[-1])
+    hint = way_out(said, bubblewrap, another_user=lambda: host.makes_namespaces(sandbox.frozen.uid))
     raise EngineError(f"the local sandbox does not start on this machine: {said}", hint=hint)
 
 

