@@ -36,7 +36,7 @@ class Command(click.Command):
         ]
 
     def invoke(self, ctx: click.Context) -> Any:
-        signal.signal(signal.SIGTERM, _interrupt)  # a CI job that is cancelled gets this, and nothing may be left behind
+        _heed(signal.SIGTERM, signal.SIGHUP)  # a cancelled job, a closed terminal: nothing may be left behind
         try:
             return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
@@ -57,8 +57,17 @@ def _loudness(ctx: click.Context, option: click.Parameter, value: bool) -> None:
         ctx.obj[option.name] = True
 
 
-def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
+def _heed(*signals: signal.Signals) -> None:
+    """End as at Ctrl-C, once: a shell that ends sends more than one. What is ignored (nohup) stays so."""
+
+    def interrupt(*_: object) -> None:
+        for each in signals:
+            signal.signal(each, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    for each in signals:
+        if signal.getsignal(each) is not signal.SIG_IGN:
+            signal.signal(each, interrupt)
 
 
 def _end(ctx: click.Context, message: str, exit_code: int) -> None:

@@ -5,25 +5,28 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-import tempfile
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from pathlib import Path
 
 import click
 
-from selfheal_ci import config
-from selfheal_ci.engines.bridge import Bridge
+from selfheal_ci import config, shell
+from selfheal_ci.engines.bubblewrap import Frozen
 from selfheal_ci.engines.local import LocalEngine
+from selfheal_ci.engines.sandbox import LocalSandbox
 from selfheal_ci.engines.states import States, open_folder, own_folder
-from selfheal_ci.errors import EngineError, UsageError
+from selfheal_ci.errors import EngineError, ToolError, UsageError
 from selfheal_ci.values import Command, Limits, Recipe, Tree
+from selfheal_ci.wiring.workplace import workplace
 
 NO_FOLDER = "no folder is named for prepared states, HOME is not set either"
 MODEL_KEYS = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN")
+DOCKER_NEEDS = ("PATH", "HOME", "XDG_RUNTIME_DIR")
+START_DOCKER = "start Docker to heal with --engine dagger"
+PATIENCE = 5.0  # seconds for its answer
 
 
 @dataclass(frozen=True)
@@ -81,20 +84,17 @@ def examine(environ: Mapping[str, str], cache_dir: str | None = None) -> Iterato
 
 
 def _sandbox(environ: Mapping[str, str]) -> Iterator[Check]:
-    with tempfile.TemporaryDirectory(prefix="selfheal-") as folder:
-        work = Path(folder)
-        engine = LocalEngine(lambda _tree, _into: None, work, Limits(), environ)
-        tree = Tree("", work / "checkout", {})
-        try:
-            with engine.prepare(tree, Recipe()) as sandbox, _server() as port:
+    try:
+        with workplace() as work:
+            engine = LocalEngine(lambda _tree, _into: None, work, Limits(), environ)
+            with engine.prepare(Tree("", work / "checkout", {}), Recipe()) as sandbox, _server() as port:
                 program = sandbox.frozen.bubblewrap
                 yield Check("local sandbox", True, f"starts, by bubblewrap {program.version}", needed=True)
                 yield _overlays(sandbox.frozen.overlays)
-                yield _network(sandbox.frozen.bridge)
-                tried = sandbox.run(Command(_reach(port), timeout=20))
-                yield _isolation(tried.exit_code)
-        except EngineError as error:
-            yield Check("local sandbox", False, error.message, error.hint, needed=True)
+                yield _network(sandbox.frozen)
+                yield _isolation(sandbox, port)
+    except (EngineError, ToolError) as error:
+        yield Check("local sandbox", False, error.message, error.hint, needed=True)
 
 
 def _overlays(there: bool) -> Check:
@@ -103,14 +103,23 @@ def _overlays(there: bool) -> Check:
     return Check("overlays", there, said, hint)
 
 
-def _network(bridge: Bridge | None) -> Check:
+def _network(frozen: Frozen) -> Check:
+    if frozen.bridge:
+        return Check("network of setup", True, f"its own, by {frozen.bridge.name}")
+    said = "this machine's: setup reaches what listens on its loopback"
+    if frozen.unbridged:
+        hint = "what is installed does not start; where one does, setup reaches the outside, and nothing on this machine"
+        return Check("network of setup", False, f"{said} ({frozen.unbridged})", hint)
     hint = "install passt (pasta) or slirp4netns: setup then reaches the outside, and nothing on this machine"
-    said = f"its own, by {bridge.name}" if bridge else "this machine's: setup reaches what listens on its loopback"
-    return Check("network of setup", bridge is not None, said, hint)
+    return Check("network of setup", False, said, hint)
 
 
-def _isolation(exit_code: int | None) -> Check:
-    """What the attempt to reach our server says: Python ends with 1 where it was refused."""
+def _isolation(sandbox: LocalSandbox, port: int) -> Check:
+    """Whether a step reaches our server: Python ends with 1 where it was refused."""
+    try:
+        exit_code = sandbox.run(Command(_reach(port), timeout=20)).exit_code
+    except EngineError as broken:
+        return Check("isolation", False, broken.message, "run again", needed=True)
     if exit_code == 1:
         return Check("isolation", True, "a step reaches no network", needed=True)
     if exit_code == 0:
@@ -155,7 +164,23 @@ def _dagger(environ: Mapping[str, str]) -> Check:
         if environ.get(name):
             return Check("dagger", True, f"{name} is set")
     path = environ.get("PATH")
-    for program in ("dagger", "docker"):
-        if shutil.which(program, path=path):
-            return Check("dagger", True, f"{program} is installed; whether an engine answers is seen when it is used")
+    if docker := shutil.which("docker", path=path):
+        return _docker(docker, environ)
+    if shutil.which("dagger", path=path):
+        return Check(
+            "dagger", True, "dagger is installed, docker is not: what else starts an engine is seen when it is used"
+        )
     return Check("dagger", False, "no session, no dagger, no docker", "install Docker to heal with --engine dagger")
+
+
+def _docker(program: str, environ: Mapping[str, str]) -> Check:
+    """Whether a daemon answers: it starts Dagger's engine."""
+    env = {name: value for name, value in environ.items() if name in DOCKER_NEEDS or name.startswith("DOCKER_")}
+    try:
+        tried = shell.run([program, "version", "--format", "{{.Server.Version}}"], env=env, timeout=PATIENCE)
+    except ToolError as failed:
+        return Check("dagger", False, failed.message, START_DOCKER)
+    said = (tried.stdout if tried.exit_code == 0 else tried.stderr).decode(errors="replace").strip()
+    if tried.exit_code == 0:
+        return Check("dagger", True, f"docker {said} answers; it starts an engine when one is used")
+    return Check("dagger", False, f"docker is installed, and does not answer: {said[-200:]}", START_DOCKER)

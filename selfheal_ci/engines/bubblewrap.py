@@ -55,6 +55,7 @@ class Frozen:
     host: Host
     etc: Mapping[bool, Mapping[str, str]]  # with network or without → place on this machine → place in the sandbox
     bridge: Bridge | None = None  # how a command with network gets one of its own; None: it has the host's
+    unbridged: str = ""  # what those said that are installed and give it none
     layers: tuple[Path, ...] = ()  # laid over the tree for every run, the lowest first
     overlays: bool = True  # whether folders can be laid over each other here; else every run gets a copy
     size: int = 0  # bytes that a copy takes

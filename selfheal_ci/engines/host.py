@@ -151,7 +151,7 @@ def give_to(uid: int, *folders: Path) -> None:
     given = shell.run(["chown", "-RhP", f"{uid}:{uid}", "--", *folders], env={"PATH": shell.PATH}, timeout=PATIENCE)
     if given.exit_code:
         said = given.stderr.decode(errors="replace").strip()[-300:]
-        raise EngineError(f"the tree cannot be given to uid {uid}: {said}", hint="see `selfheal doctor`")
+        raise EngineError(f"the tree cannot be given to uid {uid}: {said}", hint="set TMPDIR to a folder on another disk")
 
 
 def remove(folder: Path) -> None:

@@ -183,6 +183,7 @@ def _tried(sandbox: LocalSandbox, bubblewraps: Sequence[Bubblewrap], *, overlays
 def _bridged(sandbox: LocalSandbox) -> LocalSandbox:
     """The sandbox whose setup has a network of its own, where a bridge is installed and works."""
     frozen = sandbox.frozen
+    told = []
     for bridge in bridges():
         resolver = f"nameserver {bridge.resolver}\n"
         etc = host.write_etc(frozen.work / f"etc-{bridge.name}", uid=frozen.uid, resolver=resolver)
@@ -191,7 +192,8 @@ def _bridged(sandbox: LocalSandbox) -> LocalSandbox:
         if not said:
             return bridged
         log.info("%s gives setup no network here: %s", bridge.name, said)
-    return sandbox
+        told.append(f"{bridge.name}: {said}")
+    return replace(sandbox, frozen=replace(frozen, unbridged="; ".join(told)))
 
 
 def _check_uid(uid: int, folder: Path) -> None:

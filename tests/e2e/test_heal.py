@@ -387,7 +387,7 @@ def processes_with(words: str) -> list[int]:
     return found
 
 
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("moment", ["in the first run", "in runs side by side"])
 def test_an_interrupted_healing_ends_at_once_and_leaves_nothing(tmp_path: Path, sent: int, moment: str) -> None:
     sleep = f"sleep 4{os.getpid()}{sent}{len(moment)}"
@@ -397,8 +397,8 @@ def test_an_interrupted_healing_ends_at_once_and_leaves_nothing(tmp_path: Path, 
     temporary.chmod(0o755)
     env = {"PATH": f"{BIN}:{os.environ['PATH']}", "HOME": "/nonexistent", "TMPDIR": str(temporary)}
 
-    # a shell that started us in the background has SIGINT ignored
-    words = ["env", "--default-signal=INT", str(BIN / "selfheal"), "heal", "--no-model"]
+    # a shell that started us in the background has SIGINT ignored, nohup SIGHUP
+    words = ["env", "--default-signal=INT,HUP", str(BIN / "selfheal"), "heal", "--no-model"]
     process = subprocess.Popen(words, cwd=project, env=env, stderr=subprocess.PIPE)
     try:
         deadline = time.monotonic() + 30
@@ -406,6 +406,9 @@ def test_an_interrupted_healing_ends_at_once_and_leaves_nothing(tmp_path: Path, 
             time.sleep(0.05)
         time.sleep(0.2)
         process.send_signal(sent)
+        if sent == signal.SIGHUP:  # from the terminal, and from the shell that it ended
+            time.sleep(0.05)
+            process.send_signal(sent)
         began = time.monotonic()
 
         _, said = process.communicate(timeout=20)

@@ -2,12 +2,16 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
+from selfheal_ci import shell
 from selfheal_ci.cli import main
 from selfheal_ci.commands.doctor import examine
+from selfheal_ci.engines.bridge import Bridge
 from selfheal_ci.engines.holding import LOCK
 from selfheal_ci.engines.states import RECORD
 
@@ -34,6 +38,56 @@ def test_tells_in_which_way_the_sandbox_works_here() -> None:
     assert found["local sandbox"].said.startswith("starts, by bubblewrap ")
     assert found["overlays"].works
     assert found["network of setup"].said or found["network of setup"].hint
+
+
+def test_finds_a_place_that_the_uid_of_a_run_reaches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tmp_path.chmod(0o700)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+
+    found = {check.name: check for check in examine(os.environ)}
+
+    assert found["isolation"].works, found
+
+
+def test_a_bridge_that_does_not_start_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    bridge = Bridge("pasta", ("/bin/sh", "-c", "echo no device for you >&2; exit 1", "sh"), "192.0.2.1")
+    monkeypatch.setattr("selfheal_ci.engines.local.bridges", lambda: [bridge])
+
+    check = next(each for each in examine(os.environ) if each.name == "network of setup")
+
+    assert check.said.endswith("(pasta: no device for you)")
+    assert "install" not in check.hint.replace("installed", "")
+
+
+DOCKERS = {
+    "answers": ("echo 27.1", True, "docker 27.1 answers; it starts an engine when one is used"),
+    "does not": ("echo Cannot connect >&2; exit 1", False, "docker is installed, and does not answer: Cannot connect"),
+    "hangs": ("exec sleep 60", False, "docker did not end within 0 s"),
+}
+
+
+@pytest.mark.parametrize(("does", "works", "said"), DOCKERS.values(), ids=DOCKERS.keys())
+def test_docker_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, does: str, said: str, *, works: bool) -> None:
+    monkeypatch.setattr("selfheal_ci.commands.doctor.PATIENCE", 0.3 if "sleep" in does else 20.0)
+    (tmp_path / "docker").write_text(f"#!/bin/sh\n{does}\n")
+    (tmp_path / "docker").chmod(0o755)
+
+    check = next(each for each in examine({"PATH": f"{tmp_path}:{os.environ['PATH']}"}) if each.name == "dagger")
+
+    assert (check.works, check.said.replace(f"{tmp_path}/", "")) == (works, said)
+
+
+def test_what_stops_the_sandbox_is_told_and_sends_nobody_here_again(tmp_path: Path) -> None:
+    env = {"PATH": os.environ["PATH"]}
+    tools = {"tar", "df", "chmod", "rm", "prlimit", "unshare", "mount", "setpriv", "chown"}
+    with pytest.MonkeyPatch.context() as patched:
+        for name in tools - {"tar"}:
+            (tmp_path / name).symlink_to(shutil.which(name) or "")
+        patched.setattr(shell, "PATH", str(tmp_path))
+        done = CliRunner().invoke(main, ["doctor"], env=env)
+
+    assert "no  local sandbox: the local sandbox needs tar" in done.output
+    assert "selfheal doctor" not in done.output
 
 
 def test_clean_removes_the_prepared_states(tmp_path: Path) -> None:
