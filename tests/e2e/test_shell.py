@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import pty
 import select
+import tempfile
 import time
 from pathlib import Path
 
 from tests.builders import a_repository
-from tests.e2e.test_heal import BIN, BROKEN, GREEN, selfheal
+from tests.e2e.test_heal import BIN, BROKEN, GREEN, processes_with, selfheal
 
 
 def typed(project: Path, lines: str, *words: str) -> tuple[int, str]:
@@ -63,3 +64,23 @@ def test_a_patch_that_does_not_apply_is_said(tmp_path: Path) -> None:
 
     assert ended.exit_code == 2
     assert "the patch does not apply" in ended.stderr
+
+
+def test_a_healing_whose_terminal_is_closed_ends_and_leaves_nothing(tmp_path: Path) -> None:
+    sleep = f"sleep 6{os.getpid()}"
+    project = a_repository(tmp_path / "project", {**GREEN, ".selfheal.toml": f"[steps.a]\nrun = '{sleep}'\n"})
+    with tempfile.TemporaryDirectory(prefix="selfheal-test-") as name:
+        Path(name).chmod(0o755)
+        env = {"PATH": f"{BIN}:{os.environ['PATH']}", "HOME": "/nonexistent", "TMPDIR": name}
+        pid, terminal = pty.fork()
+        if pid == 0:
+            os.chdir(project)
+            os.execve(BIN / "selfheal", ["selfheal", "heal", "--no-model"], env)
+        deadline = time.monotonic() + 30
+        while not processes_with(sleep) and time.monotonic() < deadline:
+            time.sleep(0.05)
+
+        os.close(terminal)
+        os.waitpid(pid, 0)
+
+        assert (list(Path(name).iterdir()), processes_with(sleep)) == ([], [])
