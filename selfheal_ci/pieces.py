@@ -17,6 +17,7 @@ from selfheal_ci.hunks import split_lines
 from selfheal_ci.values import Content, Hunk
 
 MOST_TOKENS = 4000  # of both sides together; a larger block is put back by lines
+SHORT, VERSION = (6, 200), 0.8  # tokens of a few lines, and the ratio of equal ones in a version of them
 MOVED_LINES, MOVED = 2, 0.6  # how many lines, and what part of a block that is gone, stand elsewhere when it was moved
 ALIKE = 0.4  # ratio of equal tokens, below which two blocks are no versions of each other
 _TOKEN = re.compile(rb"\w+|[ \t]+|\r?\n|.", re.DOTALL)
@@ -37,17 +38,25 @@ def pieces(hunk: Hunk) -> list[Piece]:
     return list(_line_pieces(*map(split_lines, texts))) if texts else []
 
 
-def moved(gone: Hunk, here: Hunk) -> list[Piece]:
+def moved(gone: Hunk, here: Hunk) -> Sequence[Piece]:
     """What changed on the way, where the lines that are gone with one hunk have come back with another. Else nothing."""
     old, new = list(gone.old), split_lines(_new_text(here))
     same = [block for block in SequenceMatcher(None, old, new, autojunk=False).get_matching_blocks() if block.size]
     count = sum(bool(line.strip()) for block in same for line in old[block.a : block.a + block.size])
     if count < MOVED_LINES or count < MOVED * sum(bool(line.strip()) for line in old):
-        return []
+        return list(_line_pieces(old, new)) if _is_version(b"".join(old), b"".join(new)) else []
     start, end = max(0, same[0].b - same[0].a), same[-1].b + len(old) - same[-1].a  # where all of it would be now
     before = len(b"".join(new[:start]))
     inner = _line_pieces(old, new[start:end])
     return [Piece(piece.start + before, piece.end + before, piece.was) for piece in inner]
+
+
+def _is_version(old: bytes, new: bytes) -> bool:
+    """Whether a few lines are others with a word or two changed."""
+    before, after = ([token for token in _TOKEN.findall(text) if token.strip()] for text in (old, new))
+    if not SHORT[0] <= min(len(before), len(after)) <= max(len(before), len(after)) <= SHORT[1]:
+        return False
+    return SequenceMatcher(None, before, after, autojunk=False).ratio() >= VERSION
 
 
 def put_back(hunk: Hunk, some: Sequence[Piece]) -> Hunk:

@@ -1,4 +1,4 @@
-"""What is to be healed, group by group: failures with the same fingerprint have one cause."""
+"""What is to be healed, group by group: failures with the same fingerprint, or the same culprit, have one cause."""
 
 from __future__ import annotations
 
@@ -28,20 +28,24 @@ def detect(lab: Lab, reported: Sequence[Failure] = ()) -> Red | None:
 
 
 def cases(red: Red, finding: Finding, source: Source, lab: Lab) -> Iterator[Case]:
-    """One case for each fingerprint, in the order in which the failures appear; none where no edit reaches the tests."""
+    """One case for each culprit or fingerprint, in the order of the failures; none where no edit reaches the tests.
+
+    What one change broke is healed as one: an edit that contents some of its tests alone is hardly right.
+    """
     if not finding.reached:
         return
     red = finding.instead or red
-    groups: dict[str, list[Failure]] = {}
+    groups: dict[object, list[Failure]] = {}
     for failure in red.failures:
         if finding.kinds.get(failure.id) in HEALABLE:
-            groups.setdefault(failure.fingerprint, []).append(failure)
-    for fingerprint, group in groups.items():
+            culprit = finding.culprits.get(failure.fingerprint)
+            groups.setdefault(culprit.hunks if culprit else failure.fingerprint, []).append(failure)
+    for group in groups.values():
         yield Case(
             source.tree,
             lab.step,
             tuple(group),
-            replace(finding, culprit=finding.culprits.get(fingerprint)),
+            replace(finding, culprit=finding.culprits.get(group[0].fingerprint)),
             hunks=finding.hunks,
             before=red,
             green_passed=finding.green_passed,

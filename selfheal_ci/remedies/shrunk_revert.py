@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import permutations
 
 from selfheal_ci import paths
 from selfheal_ci.delta import smallest
@@ -68,7 +69,8 @@ class _Search:
 
     def moved(self, hunks: Sequence[Hunk]) -> list[Part]:
         """As little as heals of what changed in a block on its way to where it is now."""
-        parts = [(here, piece) for here in hunks for gone in self.case.hunks if gone != here for piece in moved(gone, here)]
+        pairs = [(gone, here) for gone, here in permutations(self.case.hunks, 2) if gone in hunks or here in hunks]
+        parts = [(here, piece) for gone, here in pairs for piece in moved(gone, here)]
         return smallest(parts, self.first) if parts and self.first([parts]) == 0 else []
 
     def _makes_sense(self, changes: Changes) -> bool:

@@ -98,3 +98,11 @@ def test_a_block_may_move_into_a_new_file() -> None:
     put = put_back(new, moved(a_hunk(TAKE, b""), new))
 
     assert put.before == Content(TAKE)
+
+
+def test_two_lines_that_moved_are_known_by_their_words() -> None:
+    gone = a_hunk(b"    elif self.extra == ALLOW:\n        out[key] = value\n", b"")
+    here = a_hunk(b"", b"    elif self.extra != ALLOW:\n        out[key] = value\n")
+    [piece] = moved(gone, here)
+
+    assert put_back(here, [piece]).old == gone.old

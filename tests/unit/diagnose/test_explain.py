@@ -91,6 +91,27 @@ def test_a_test_file_that_cannot_be_collected_expects_nothing() -> None:
     assert "expects" not in finding.summary
 
 
+def test_what_one_change_broke_is_one_case() -> None:
+    hunk = Hunk(SOURCE, 0, (b"1",), (b"3",))
+    said = {f"tests/test_a.py::test_{name}": name for name in "abc"}
+    checks: dict[str, Check] = {
+        id_: lambda files, name=name: f"{name} is red" if files[SOURCE] == b"3" else None  # type: ignore[misc]
+        for id_, name in said.items()
+    }
+    place = a_place({SOURCE: b"3"}, checks, base=a_guess())
+    red = detect(place.lab)
+    assert red
+    assert len({failure.fingerprint for failure in red.failures}) == 3
+    trees = {"green": place.files.tree({SOURCE: b"1"}), "c1": place.tree}
+
+    finding = explain(red, place.source, place.lab, MemoryHistory(trees, place.files, given=(hunk,)))
+
+    [case] = cases(red, finding, place.source, place.lab)
+    assert case.targets == set(said)
+    assert case.finding.culprit
+    assert case.finding.culprit.how == "reverting it alone turns 3 of 3 green"
+
+
 # tests that depend on the order -----------------------------------------------------------------------------------------
 
 
