@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import select
+import signal
 import tempfile
 import time
 from pathlib import Path
@@ -74,6 +75,7 @@ def test_a_healing_whose_terminal_is_closed_ends_and_leaves_nothing(tmp_path: Pa
         env = {"PATH": f"{BIN}:{os.environ['PATH']}", "HOME": "/nonexistent", "TMPDIR": name}
         pid, terminal = pty.fork()
         if pid == 0:
+            signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it would stay ignored
             os.chdir(project)
             os.execve(BIN / "selfheal", ["selfheal", "heal", "--no-model"], env)
         deadline = time.monotonic() + 30
