@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -80,6 +81,7 @@ def deliver_healing(
 
     `asked` maps fields of Settings to values, None where nothing was said; `given` is a Dagger session already open.
     """
+    environ = _with_program(environ, checkout(asked), command)
     ci, saying = read_ci(environ), saying or Saying()
     redactor = Redactor(known_secrets(environ))
     folder = Path(asked.get("output") or Settings.output)
@@ -112,6 +114,14 @@ def deliver_healing(
     if saying.as_json:
         sys.stdout.write((folder / "heal.json").read_text())
     return Delivered(healing, folder)
+
+
+def _with_program(environ: Mapping[str, str], source: Path, command: Sequence[str]) -> Mapping[str, str]:
+    """As if the folder of a program that is named by a path were on PATH: of what is not, a sandbox sees nothing."""
+    program = Path(os.path.normpath(source / command[0])) if command and "/" in command[0] else None
+    if program is None or not program.is_file():
+        return environ
+    return {**environ, "PATH": f"{environ.get('PATH', '/usr/bin:/bin')}:{program.parent}"}
 
 
 def run_shell(asked: Mapping[str, Any], patch: Path | None, *, environ: Mapping[str, str]) -> int:

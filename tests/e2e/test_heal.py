@@ -423,3 +423,20 @@ def test_an_interrupted_healing_ends_at_once_and_leaves_nothing(tmp_path: Path, 
         process.kill()
         process.wait()
         shutil.rmtree(temporary)
+
+
+@pytest.mark.parametrize("named", ["whole", "relative"])
+def test_a_program_outside_of_the_tree_is_found_by_its_path(tmp_path: Path, named: str) -> None:
+    tools = tmp_path / "elsewhere" / "bin"
+    tools.mkdir(parents=True)
+    (tools / "check").write_text("#!/bin/sh\necho checked\n")
+    (tools / "check").chmod(0o755)
+    for folder in (tools, tools.parent, *tools.parents[1:3]):
+        folder.chmod(0o755)
+    project = a_repository(tmp_path / "project", GREEN)
+
+    ended = selfheal(
+        project, "heal", "--no-model", "--", str(tools / "check") if named == "whole" else "../elsewhere/bin/check"
+    )
+
+    assert (ended.exit_code, ended.told["status"]) == (0, "healthy"), ended.stderr
