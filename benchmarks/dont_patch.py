@@ -273,8 +273,8 @@ def _baseline() -> Iterator[Case]:
     broken = {**CHANGED, "shop/price.py": CHANGED["shop/price.py"].replace("price - tax", "price + tax")}
     for name, extra in {
         "an assertion": _test('assert greeting("ada") == "Hello Ada"', top="from shop.words import greeting"),
-        "a module that is missing": _test("assert somebody.words", top="import somebody.words"),
-        "an exception": _test("assert greeting(None)", top="from shop.words import greeting"),
+        "a module that is missing": _test("import somebody.words\nassert somebody.words"),
+        "an exception": _test("assert greeting()", top="from shop.words import greeting"),
         "the machine": _test('assert os.environ["SHOP_WORDS"]', top="import os"),
     }.items():
         yield Case("baseline", name, "baseline", extra, broken, untouched="shop/words.py")
