@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
 import sys
 import textwrap
@@ -143,7 +144,9 @@ def test_a_run_has_no_more_processes_than_allowed(tmp_path: Path, stub: Stub) ->
     with an_engine(tmp_path, stub.environ, limits=limits, concurrency=1).prepare(TREE, Recipe()) as sandbox:
         run = sandbox.run(Command("for n in $(seq 60); do sleep 5 & done; echo all", timeout=30))
 
-    assert "fork" in run.output.text.lower()
+    # the limit is for a uid: what another test's runs have left counts as well, and may leave no room at all
+    assert re.search("fork|temporarily unavailable", run.output.text.lower())
+    assert "all\n" not in run.output.text
 
 
 def test_a_command_may_have_twice_as_much_of_what_ran_out(tmp_path: Path, stub: Stub) -> None:
