@@ -40,7 +40,7 @@ def pieces(hunk: Hunk) -> list[Piece]:
 
 def moved(gone: Hunk, here: Hunk) -> Sequence[Piece]:
     """What changed on the way, where the lines that are gone with one hunk have come back with another. Else nothing."""
-    old, new = list(gone.old), split_lines(_new_text(here))
+    old, new = list(gone.old), split_lines(new_text(here))
     same = [block for block in SequenceMatcher(None, old, new, autojunk=False).get_matching_blocks() if block.size]
     count = sum(bool(line.strip()) for block in same for line in old[block.a : block.a + block.size])
     if count < MOVED_LINES or count < MOVED * sum(bool(line.strip()) for line in old):
@@ -61,7 +61,7 @@ def _is_version(old: bytes, new: bytes) -> bool:
 
 def put_back(hunk: Hunk, some: Sequence[Piece]) -> Hunk:
     """A hunk of which reverting puts back only these pieces."""
-    new = _new_text(hunk)
+    new = new_text(hunk)
     for piece in sorted(some, key=lambda piece: (piece.start, piece.end))[::-1]:  # those at one place stay in order
         new = new[: piece.start] + piece.was + new[piece.end :]
     if hunk.after is not None:
@@ -69,7 +69,8 @@ def put_back(hunk: Hunk, some: Sequence[Piece]) -> Hunk:
     return replace(hunk, old=tuple(split_lines(new)))
 
 
-def _new_text(hunk: Hunk) -> bytes:
+def new_text(hunk: Hunk) -> bytes:
+    """What the hunk made of its place: its lines, or the whole file."""
     return b"".join(hunk.new) if not hunk.whole else hunk.after.data if hunk.after else b""
 
 

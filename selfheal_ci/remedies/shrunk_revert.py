@@ -11,7 +11,7 @@ from selfheal_ci import paths
 from selfheal_ci.delta import smallest
 from selfheal_ci.hunks import revert
 from selfheal_ci.lab import Lab
-from selfheal_ci.pieces import Piece, moved, pieces, put_back
+from selfheal_ci.pieces import Piece, moved, new_text, pieces, put_back
 from selfheal_ci.remedies.halves import half_gone, loses_types
 from selfheal_ci.values import Candidate, Case, Changes, Finding, Hunk, Shortfall, Verdict
 
@@ -88,7 +88,7 @@ def _of(parts: Sequence[Part], hunk: Hunk) -> list[Piece]:
 
 def _told(parts: Sequence[Part]) -> str:
     hunk, piece = parts[0]
-    new = b"".join(hunk.new) if not hunk.whole else hunk.after.data if hunk.after else b""
+    new = new_text(hunk)
     line = hunk.start + new[: piece.start].count(b"\n") + 1
     now, was = (_short(text) for text in (new[piece.start : piece.end], piece.was))
     change = f"`{now}` is `{was}` again" if now and was else f"without `{now}`" if now else f"`{was}` is back"

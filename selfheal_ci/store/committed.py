@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from selfheal_ci.checks import runs_tests
-from selfheal_ci.ports import Engine, Sandbox
-from selfheal_ci.values import NOTHING, SUPPORT, Changes, Command, Limits, Recipe, Run, Tree
+from selfheal_ci.ports import Engine
+from selfheal_ci.store.around import AroundSandbox
+from selfheal_ci.values import NOTHING, SUPPORT, Changes, Command, Recipe, Run, Tree
 
 PATHS = "selfheal-committed"
 # In a repository of ours in the sandbox; where there is none, or no git, there is nothing to compare with.
@@ -39,25 +40,8 @@ class CommittedEngine:
 
 
 @dataclass(frozen=True)
-class CommittedSandbox:
+class CommittedSandbox(AroundSandbox):
     """A sandbox that commits changes before it runs what may compare with git; tests are spared that."""
-
-    inner: Sandbox
-
-    @property
-    def concurrency(self) -> int:
-        """See Sandbox."""
-        return self.inner.concurrency
-
-    @property
-    def limits(self) -> Limits:
-        """See Sandbox."""
-        return self.inner.limits
-
-    @property
-    def made(self) -> Sequence[str]:
-        """See Sandbox."""
-        return self.inner.made
 
     def run(self, command: Command, changes: Changes = NOTHING) -> Run:
         """See Sandbox."""
@@ -67,7 +51,3 @@ class CommittedSandbox:
         support = {**command.support, PATHS: paths}
         run = self.inner.run(replace(command, shell=COMMIT + command.shell, support=support), changes)
         return replace(run, shell=command.shell)
-
-    def stop(self) -> None:
-        """See Sandbox."""
-        self.inner.stop()

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from selfheal_ci.ports import Engine, Sandbox
+from selfheal_ci.ports import Engine
+from selfheal_ci.store.around import AroundSandbox
 from selfheal_ci.store.conversions import Conversions
-from selfheal_ci.values import NOTHING, Changes, Command, Content, Entry, Limits, Recipe, Run, Tree
+from selfheal_ci.values import NOTHING, Changes, Command, Content, Entry, Recipe, Run, Tree
 
 log = logging.getLogger(__name__)
 
@@ -83,32 +84,12 @@ class ConvertingEngine:
 
 
 @dataclass(frozen=True)
-class ConvertingSandbox:
+class ConvertingSandbox(AroundSandbox):
     """A sandbox that is spoken to as git keeps files."""
 
-    inner: Sandbox
     forms: Forms
-
-    @property
-    def concurrency(self) -> int:
-        """See Sandbox."""
-        return self.inner.concurrency
-
-    @property
-    def limits(self) -> Limits:
-        """See Sandbox."""
-        return self.inner.limits
-
-    @property
-    def made(self) -> Sequence[str]:
-        """See Sandbox."""
-        return self.inner.made
 
     def run(self, command: Command, changes: Changes = NOTHING) -> Run:
         """See Sandbox."""
         run = self.inner.run(command, self.forms.to_working_tree(changes))
         return replace(run, changed=self.forms.to_git(run.changed))
-
-    def stop(self) -> None:
-        """See Sandbox."""
-        self.inner.stop()
