@@ -16,6 +16,7 @@ from benchmarks import (
     programs,
     regressions,
     runs,
+    secrets,
 )
 
 ALL = {
@@ -30,6 +31,7 @@ ALL = {
     "dont_patch": dont_patch.measure,
     "expectations": expectations.measure,
     "programs": programs.measure,
+    "secrets": secrets.measure,
 }
 
 chosen = sys.argv[1:] or list(ALL)
