@@ -160,17 +160,19 @@ def run_publish(
         complete(store, environ, read_token(environ))
         configuration = read_configuration(store, asked, read_ci(environ))
         settings, steps = configuration.settings, configuration.steps
-        builder = Builder(settings, environ, Redactor(known_secrets(environ, checkout(asked))))
+        redactor = Redactor(known_secrets(environ, checkout(asked)))
+        builder = Builder(settings, environ, redactor)
         wishes = publish.Wishes(settings.target, settings.branch_prefix)
         repository = store.checkout.repository
         publication = publish.check(place, store, builder.policy(), wishes, repository=repository, steps=steps)
         if dry_run:
             names = ", ".join(file.path for file in publication.files)
-            print(f"would push {publication.branch} for {publication.target}, changing {names}", file=saying.stream)
+            would = f"would push {publication.branch} for {publication.target}, changing {names}"
+            print(redactor.text(would), file=saying.stream)
             return 0
         published = publish.publish(place, publication, builder.forge(store))
     made = "pushed" if published.created else "was there already:"
-    print(f"{made} {published.branch} at {published.commit[:12]}", file=saying.stream)
+    print(redactor.text(f"{made} {published.branch} at {published.commit[:12]}"), file=saying.stream)
     if saying.as_json:
         sys.stdout.write((place / "publish.json").read_text())
     return 0

@@ -52,9 +52,9 @@ def project(tmp_path: Path) -> Path:
     return a_repository(tmp_path / "project", GREEN, {"calc.py": SOURCE}, remote=tmp_path / "origin.git")
 
 
-def healed(project: Path, environ: Mapping[str, str], *answers: Mapping[str, object]) -> tuple[Ended, str]:
+def healed(project: Path, environ: Mapping[str, str], answer: Mapping[str, object]) -> tuple[Ended, str]:
     """What became of it, and all that the model was sent. The configuration is named: nothing in CI is trusted else."""
-    with MessagesServer([proposes(answer) for answer in answers]) as server:
+    with MessagesServer([proposes(answer)]) as server:
         asked = ("heal", "-v", "--json", "--ladder", "model", "--max-attempts", "1", "--config", ".selfheal.toml")
         ended = selfheal(project, *asked, environ={**environ, "ANTHROPIC_BASE_URL": server.url})
     return ended, json.dumps([request.body for request in server.requests], ensure_ascii=False)
@@ -64,8 +64,11 @@ def leaks(text: str) -> list[str]:
     return [form for form in (UNKNOWN, KEY, *(form(KNOWN) for form in FORMS)) if form in text]
 
 
-def test_no_exit_lets_a_secret_out(project: Path, environ: dict[str, str], tmp_path: Path) -> None:
-    fix = a_fix("calc.py", "    return 3 * a\n", "    return 2 * a\n") | {"root_cause": f"It is {BOTH}."}
+def test_no_exit_lets_a_secret_out_and_the_fix_keeps_them_in_the_code(
+    project: Path, environ: dict[str, str], tmp_path: Path
+) -> None:
+    shown = SOURCE.replace(KNOWN, "<secret:netrc:1>").replace(UNKNOWN, "<secret:github_token:1>")  # as the model sees it
+    fix = a_fix("calc.py", shown, shown.replace("3 * a", "2 * a")) | {"root_cause": f"It is {BOTH}."}
 
     ended, sent = healed(project, environ, fix)
     published = selfheal(project, "publish", "--config", ".selfheal.toml", environ=environ)
@@ -84,30 +87,6 @@ def test_no_exit_lets_a_secret_out(project: Path, environ: dict[str, str], tmp_p
     assert {name: leaked for name, text in exits.items() if name != "fix.patch" and (leaked := leaks(text))} == {}
     for name in ("the model", "report.md", "heal.json", "events.jsonl", "attempts/1/prompt.txt", "attempts/1/reply.txt"):
         assert "<secret:netrc:1>" in exits[name], name
-        assert "<secret:github_token:1>" in exits[name] or "<secret:github_pat:1>" in exits[name], name
+        assert "<secret:github_token:1>" in exits[name], name
     assert any(name.startswith("logs/") and "<secret:netrc:" in text for name, text in exits.items())
     assert git(tmp_path / "origin.git", "show", f"{made}:calc.py") == SOURCE.replace("3 * a", "2 * a").rstrip("\n")
-
-
-def test_what_the_model_writes_for_a_secret_becomes_what_the_file_holds(project: Path, environ: dict[str, str]) -> None:
-    shown = 'KEYS = "<secret:netrc:1> <secret:github_token:1>"  # to be kept as it is\n'
-    rest = "\n\ndef double(a):\n    return {} * a\n"
-
-    ended, sent = healed(project, environ, a_fix("calc.py", shown + rest.format(3), shown + rest.format(2)))
-
-    assert "<secret:github_token:1>" in sent
-    assert ended.exit_code == 0, ended.stderr
-    patch = (ended.folder / "fix.patch").read_text()
-    assert "+    return 2 * a\n" in patch
-    assert KNOWN not in "".join(line for line in patch.splitlines() if line.startswith("+"))
-    assert f' KEYS = "{BOTH}"' in patch
-
-
-def test_a_patch_that_brings_a_known_secret_in_is_refused(project: Path, environ: dict[str, str]) -> None:
-    new = f'    return 2 * a  # not "{KNOWN}"\n'
-
-    ended, _ = healed(project, environ, a_fix("calc.py", "    return 3 * a\n", new))
-
-    assert ended.told["status"] == "refused", ended.stderr
-    assert "known secret" in json.dumps(ended.told["attempts"])
-    assert leaks("".join(path.read_text() for path in ended.folder.rglob("*") if path.is_file())) == []
