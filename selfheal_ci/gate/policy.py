@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from selfheal_ci import paths
 from selfheal_ci.checks import is_check
+from selfheal_ci.gate.scripts import scripts
 from selfheal_ci.gate.tests_kept import lost
 from selfheal_ci.values import Changes, Content, Entry, Step, Tree
 
@@ -41,11 +42,13 @@ class Policy:
     ) -> list[str]:
         """Every rule that the changes break, in words; empty when there is none. `step` is the one to be healed."""
         tests = step is not None and may_touch_tests(remedy, step)
+        judging = scripts(step, tree, read) if step else frozenset()
         found = [
             f"{path}: {why}"
             for path, content in changes.files.items()
             for why in self._of(tree, path, content, remedy, tests=tests)
         ]
+        found += [f"{path}: the step starts this script, and no fix may touch it" for path in changes.files.keys() & judging]
         if tests:
             found += [f"{path}: {why}" for path, why in _lost_tests(tree, changes, read)]
         if len(changes.files) > self.max_files:

@@ -14,11 +14,13 @@ from selfheal_ci.values import Candidate, Case, is_checked
 def scene(candidate: Candidate, case: Case, lab: Lab) -> Scene:
     """That of a candidate."""
     changed = list(candidate.changes.files)
+    there = case.finding.green.entries if case.finding.green else {}
+    moved = {hunk.path for hunk in case.hunks} if any(path not in there for path in changed) else set()
     known = {id_.split("::")[0] for id_ in (*(case.before.ids | case.before.passed if case.before else ()), *case.targets)}
     return Scene(
         before=_texts((path, lab.read(path)) for path in changed),
         after=_texts((path, content.data if content else None) for path, content in candidate.changes.files.items()),
-        green=_texts((path, _green(path, case, lab)) for path in changed),
+        green=_texts((path, _green(path, case, lab)) for path in {*changed, *moved}),
         judged_by_tools=any(is_checked(id_) for id_ in case.targets),
         doctests=frozenset(path for path in changed if path in known and not paths.is_judge(path)),
         expected=constants_of(case.targets, lab.read),
