@@ -17,6 +17,7 @@ _STARTERS = re.compile(
     r"timeout|stdbuf|xvfb-run|sudo|uv|uvx|poetry|pdm|pipenv|hatch|rye|pixi|conda|coverage|npx|tsx|ts-node|run|exec|call|"
     r"go|cargo|dotnet|java|make|-f|--file|-C)[\d.]*"
 )
+Names = dict[str, list[str]]  # the last part of a path → all paths that end in it
 _NO_FILE = frozenset({"-c", "-m", "-e", "--module", "--eval", "-p"})  # what comes next is code, or a name
 _WITH_VALUE = frozenset({"-W", "-X", "--with", "--env-file", "--source", "--rcfile"})
 _MOST_BYTES = 200_000  # of a file that steers, which is read for scripts
@@ -25,21 +26,24 @@ _DEPTH = 4  # scripts that name scripts
 
 def scripts(step: Step, tree: Tree, read: Callable[[Entry], bytes]) -> frozenset[str]:
     """The paths of the tree's files that the step starts, as far as its words and those of its files say."""
+    named: Names = {}
+    for path in tree.entries:
+        named.setdefault(posixpath.basename(path), []).append(path)
     found: set[str] = set()
-    new = {path for line in (*step.build, step.run) for path in _started(line, tree)}
+    new = {path for line in (*step.build, step.run) for path in _started(line, named)}
     new |= {path for path in tree.entries if "/" not in path and _steers(path)}
     for _ in range(_DEPTH):
         found |= new
         texts = [_text(path, tree, read) for path in sorted(new) if not path.endswith(".py") or _steers(path)]
-        new = {path for text in texts for path in _started(text, tree)} - found
+        new = {path for text in texts for path in _started(text, named)} - found
     return frozenset(path for path in found if not _steers(path))
 
 
-def _started(text: str, tree: Tree) -> Iterator[str]:
+def _started(text: str, named: Names) -> Iterator[str]:
     for line in text.splitlines():
         for words in commands(line.strip().lstrip("@-+")):
             if word := _file(words):
-                yield from _in_tree(word, tree)
+                yield from _called(word, named)
 
 
 def _file(words: Iterable[str]) -> str | None:
@@ -55,13 +59,13 @@ def _file(words: Iterable[str]) -> str | None:
     return None
 
 
-def _in_tree(word: str, tree: Tree) -> Iterator[str]:
-    """The files of this name, wherever the command stands when it starts them."""
+def _called(word: str, named: Names) -> list[str]:
+    """The files of this name; where there is none just there, those below: the command may stand in another folder."""
     name = posixpath.normpath(word).lstrip("./")
-    if name in tree.entries:
-        yield name
-    elif "." in name or "/" in name:
-        yield from (path for path in tree.entries if path.endswith(f"/{name}"))
+    alike = named.get(posixpath.basename(name), [])
+    if name in alike:
+        return [name]
+    return [path for path in alike if path.endswith(f"/{name}")] if "." in name or "/" in name else []
 
 
 def _steers(path: str) -> bool:

@@ -52,7 +52,12 @@ class Gate:
         if leak := self._leak(candidate.changes, lab):
             return Refused(f"{leak}: it would bring in a secret of this machine", works=False)  # never run with one
         broken = self.policy.violations(
-            case.tree, candidate.changes, remedy=candidate.remedy, read=lab.files.read, step=case.step
+            case.tree,
+            candidate.changes,
+            remedy=candidate.remedy,
+            read=lab.files.read,
+            step=case.step,
+            green=case.finding.green,
         )
         if broken:
             return Refused("; ".join(broken), works=lab.heals(case.targets, candidate.changes))

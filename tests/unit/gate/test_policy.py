@@ -244,3 +244,12 @@ def test_refuses_the_script_that_the_step_starts(path: str) -> None:
     broken = Policy().violations(tree, changes, remedy="model", read=files.read, step=step)
 
     assert broken == ["shop/run.sh: the step starts this script, and no fix may touch it"]
+
+
+def test_a_module_that_green_has_may_come_back() -> None:
+    files = MemoryFiles()
+    tree, green = files.tree({"tests/test_a.py": b""}), files.tree({"shop/__init__.py": b"", "tests/test_a.py": b""})
+    changes = Changes({"shop/__init__.py": Content(b"")})
+
+    assert Policy().violations(tree, changes, remedy="revert", read=files.read)
+    assert Policy().violations(tree, changes, remedy="revert", read=files.read, green=green) == []
