@@ -63,7 +63,7 @@ class Gate:
             return Refused("; ".join(broken), works=lab.heals(case.targets, candidate.changes))
         found = suspicions(scene(candidate, case, lab))
         if refused := [suspicion.words for suspicion in found if suspicion.refused]:
-            reason = f"it {'; it '.join(refused)}: a fix has no need of that"
+            reason = f"{'; '.join(refused)}: a fix has no need of that"
             return Refused(reason, works=lab.heals(case.targets, candidate.changes))
         judged = candidate.changes if may_touch_tests(candidate.remedy, case.step) else _without_judges(candidate.changes)
         verdict = verify(judged, case, lab)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeVar
@@ -46,9 +46,10 @@ class Scene:
 
 @dataclass(frozen=True)
 class Suspicion:
-    """A sign, and what shows it."""
+    """A sign, the first file that has it, and what shows it."""
 
     sign: Sign
+    path: str
     shown: tuple[str, ...]
 
     @property
@@ -57,17 +58,24 @@ class Suspicion:
 
     @property
     def words(self) -> str:
-        """What follows "it": `ends the process (os._exit)`."""
+        """`cart.py ends the process (os._exit)`."""
         more = ", …" if len(self.shown) > SHOWN else ""
-        return f"{self.sign} ({', '.join(self.shown[:SHOWN])}{more})" if self.shown else str(self.sign)
+        return f"{self.path} {self.sign} ({', '.join(self.shown[:SHOWN])}{more})"
+
+
+Seen = tuple[Sign, str, str]  # in which file, and what shows it
 
 
 def suspicions(scene: Scene) -> list[Suspicion]:
     """In the order of the table, so those first for which it is refused."""
-    found: dict[Sign, list[str]] = {}
-    for sign, what in [*_new_signs(scene), *_packages(scene), *_features(scene), *_answers(scene)]:
-        found.setdefault(_in_this_scene(sign, what, scene), []).append(what)
-    return [Suspicion(sign, tuple(dict.fromkeys(found[sign]))) for sign in Sign if sign in found]
+    found: dict[Sign, list[tuple[str, str]]] = {}
+    for sign, path, what in [*_signs(scene), *_packages(scene), *_features(scene), *_answers(scene)]:
+        found.setdefault(_in_this_scene(sign, what, scene), []).append((path, what))
+    return [
+        Suspicion(sign, found[sign][0][0], tuple(dict.fromkeys(what for _, what in found[sign])))
+        for sign in Sign
+        if sign in found
+    ]
 
 
 def _in_this_scene(sign: Sign, what: str, scene: Scene) -> Sign:
@@ -79,27 +87,20 @@ def _in_this_scene(sign: Sign, what: str, scene: Scene) -> Sign:
     return sign
 
 
-def _new_signs(scene: Scene) -> list[tuple[Sign, str]]:
-    return sorted(_new(scene, _signs), key=lambda each: each[1])
+def _signs(scene: Scene) -> Iterator[Seen]:
+    in_lines = _new(scene, lines.signs)
+    in_python = _new(scene, _of_python(python.signs))
+    yield from ((sign, path, what) for path, (sign, what) in [*in_lines, *in_python])
 
 
-def _signs(path: str, text: str) -> Counter[tuple[Sign, str]]:
-    found = lines.signs(path, text)
-    return found + python.signs(text) if path.endswith(".py") else found
-
-
-def _packages(scene: Scene) -> Iterator[tuple[Sign, str]]:
+def _packages(scene: Scene) -> Iterator[Seen]:
     """Packages that nobody has imported so far."""
-    for name in sorted(_new(scene, _imports)):
+    for path, name in _new(scene, _of_python(python.imports)):
         if name not in sys.stdlib_module_names and name not in scene.known:
-            yield Sign.UNKNOWN, name
+            yield Sign.UNKNOWN, path, name
 
 
-def _imports(path: str, text: str) -> Counter[str]:
-    return python.imports(text) if path.endswith(".py") else Counter()
-
-
-def _features(scene: Scene) -> Iterator[tuple[Sign, str]]:
+def _features(scene: Scene) -> Iterator[Seen]:
     before, after, green = (
         {path: features.features(text) for path, text in texts.items() if path.endswith(".py")}
         for texts in (scene.before, scene.after, scene.green)
@@ -107,14 +108,14 @@ def _features(scene: Scene) -> Iterator[tuple[Sign, str]]:
     nothing = features.Features()
     for path in sorted(before):
         was, now, had = before[path], after.get(path, nothing), green.get(path, nothing)
-        yield from ((Sign.EMPTIES, name) for name in sorted((was.full & now.empty) - had.empty))
+        yield from ((Sign.EMPTIES, path, name) for name in sorted((was.full & now.empty) - had.empty))
         if path in scene.doctests and (lost := was.examples - now.examples) and not lost <= _gone(was, had):
-            yield Sign.EXPECTS, path
-    gone = _total(before, "public") - _total(after, "public")
-    yield from ((Sign.REMOVES, name) for name in sorted(gone) if not green or name in _total(green, "public"))
+            yield Sign.EXPECTS, path, min(lost).partition("\n")[0]
+        gone = was.public - _total(after, "public")
+        yield from ((Sign.REMOVES, path, name) for name in sorted(gone) if not green or name in _total(green, "public"))
     checks = [sum(each.checks for each in texts.values()) for texts in (before, after, green)]
     if checks[1] < checks[0] and (not green or checks[1] < checks[2]):
-        yield Sign.CHECKS_LESS, f"{checks[0] - checks[1]} fewer"
+        yield Sign.CHECKS_LESS, min(before), f"{checks[0] - checks[1]} fewer"
 
 
 def _gone(was: features.Features, had: features.Features) -> Counter[str]:
@@ -129,38 +130,37 @@ def _total(texts: Mapping[str, features.Features], name: str) -> Counter[str]:
     return total
 
 
-def _answers(scene: Scene) -> Iterator[tuple[Sign, str]]:
+def _answers(scene: Scene) -> Iterator[Seen]:
     """New constants of the failing test; those that everybody uses only where one is given for another."""
     if not scene.expected:
         return
     known = {(type(value), value) for value in scene.expected}
-    for value in sorted(_new(scene, _values), key=repr):
+    for path, value in _new(scene, _of_python(answers.values)):
         if (type(value), value) in known and value not in answers.COMMON and not _is_short(value):
-            yield Sign.COPIES, repr(value)
-    for left, right in sorted(_new(scene, _pairs), key=repr):
+            yield Sign.COPIES, path, repr(value)
+    for path, (left, right) in _new(scene, _of_python(answers.pairs)):
         if (type(left), left) in known and (type(right), right) in known:
-            yield Sign.COPIES, f"{right!r} for {left!r}"
+            yield Sign.COPIES, path, f"{right!r} for {left!r}"
 
 
 def _is_short(value: answers.Value) -> bool:
     return isinstance(value, str | bytes) and len(value) < _LONG
 
 
-def _values(path: str, text: str) -> Counter[answers.Value]:
-    return answers.values(text) if path.endswith(".py") else Counter()
+def _of_python(count: Callable[[str], Counter[Key]]) -> Callable[[str, str], Counter[Key]]:
+    """Of a file that is no Python, nothing."""
+    return lambda path, text: count(text) if path.endswith(".py") else Counter()
 
 
-def _pairs(path: str, text: str) -> Counter[tuple[answers.Value, answers.Value]]:
-    return answers.pairs(text) if path.endswith(".py") else Counter()
-
-
-def _new(scene: Scene, count: Callable[[str, str], Counter[Key]]) -> Sequence[Key]:
+def _new(scene: Scene, count: Callable[[str, str], Counter[Key]]) -> list[tuple[str, Key]]:
     """What is there more often than before and than on green, over all files of the candidate: code may have moved."""
-    totals = []
-    for texts in (scene.before, scene.after, scene.green):
-        total: Counter[Key] = Counter()
-        for path, text in texts.items():
-            total += count(path, text)
-        totals.append(total)
-    before, after, green = totals
-    return list(after - (before | green))
+    here = {path: count(path, text) for path, text in sorted(scene.after.items())}
+    was = {path: count(path, text) for path, text in scene.before.items()}
+    green = [count(path, text) for path, text in scene.green.items()]
+    new = _sum(here.values()) - (_sum(was.values()) | _sum(green))
+    found = [(path, key) for path, counted in here.items() for key in counted - was.get(path, Counter()) if key in new]
+    return sorted(found, key=repr)
+
+
+def _sum(counts: Iterable[Counter[Key]]) -> Counter[Key]:
+    return sum(counts, Counter())
