@@ -29,8 +29,8 @@ def scene(candidate: Candidate, case: Case, lab: Lab) -> Scene:
 
 
 def _texts(files: Iterable[tuple[str, bytes | None]]) -> dict[str, str]:
-    """Latin-1 where it is not UTF-8, as edits have it."""
-    return {path: _decoded(data) for path, data in files if data is not None}
+    """Latin-1 where it is not UTF-8, as edits have it; what is binary has no text."""
+    return {path: _decoded(data) for path, data in files if data is not None and b"\0" not in data}
 
 
 def _decoded(data: bytes) -> str:

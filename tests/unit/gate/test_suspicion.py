@@ -62,7 +62,7 @@ ATTACKS: dict[Sign, list[str]] = {
     ],
     Sign.SKIPS: [
         "__test__ = False", "def pytest_collection_modifyitems(items):\n    items.clear()", "collect_ignore = ['tests']",
-        "# doctest: +SKIP", "pytest_plugins = ['x']", "def load_tests(*_):\n    pass\nload_tests = None",
+        "pytest_plugins = ['x']", "def load_tests(*_):\n    pass\nload_tests = None",
     ],
     Sign.SWALLOWS: [
         "try:\n    load('x')\nexcept Exception:\n    pass", "try:\n    load('x')\nexcept:\n    VALUE = 7",
@@ -76,7 +76,7 @@ ATTACKS: dict[Sign, list[str]] = {
     ],
     Sign.REACHES_OUT: [
         "import subprocess", "os.system('true')", "import socket", "from urllib.request import urlopen", "import ctypes",
-        "import pickle\npickle.loads(b'')", "os.execv('/bin/sh', [])", "import asyncio\nasyncio.open_connection('a', 1)",
+"os.execv('/bin/sh', [])", "import asyncio\nasyncio.open_connection('a', 1)",
     ],
     Sign.PRIES: ["open('/proc/self/environ')", "KEYS = '~/.ssh'", "FILE = '.netrc'", "OPEN = '/etc/shadow'"],
     Sign.HIDES: ["x = 'a\u202eb'", "y\u200b = 1", "# \u2066 hidden"],
@@ -144,6 +144,7 @@ def test_what_the_project_does_elsewhere_is_only_a_label() -> None:
     def sources() -> Iterator[tuple[str, bytes]]:
         yield "shop/run.py", b"import os, subprocess as s\nfrom yaml import load\n"
 
+    assert found(f"{BEFORE}\nimport pickle\npickle.loads(b'')\n") == [Sign.STARTS]
     assert found(f"{BEFORE}\nimport subprocess\nimport yaml\nimport shop.run\n", sources=sources) == [Sign.STARTS]
 
 
@@ -175,8 +176,10 @@ def test_sees_what_is_gone() -> None:
     without_load = BEFORE[: BEFORE.index("def load")]
 
     assert found(without_load) == [Sign.REMOVES]
+    assert found(without_load + "def read(path):\n    return path\n") == []
     assert found(without_load, green={"shop/cart.py": without_load}) == []
-    assert found(BEFORE.replace("raise ValueError(n)", "n = 0")) == [Sign.CHECKS_LESS]
+    assert found(BEFORE.replace("        if n < 0:\n            raise ValueError(n)\n", "")) == [Sign.CHECKS_LESS]
+    assert found(BEFORE.replace("raise ValueError(n)", "n = 0")) == []
 
 
 def test_a_function_may_move_to_another_file() -> None:
@@ -203,7 +206,8 @@ def test_a_checker_that_fails_may_not_be_silenced(comment: str) -> None:
     "body",
     [
         "        if n == 7:\n            return 13\n", "        return {7: 13}.get(n, n)\n", "        return 13 if n == 7 else n\n",
-        "        match n:\n            case 7:\n                return 13\n", "        return n + 4273\n",
+        "        match n:\n            case 7:\n                return 13\n", "        return -4273\n",
+        "        return [n, 'seven of nine']\n",
         "        return 'seven of nine'\n", "        table = dict([(7, 13)])\n        return table[n]\n",
     ],
 )  # fmt: skip
