@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import fcntl
 import hashlib
-import json
 import os
 import shutil
 import stat
@@ -16,13 +15,13 @@ from pathlib import Path
 
 from selfheal_ci.deliver import body
 from selfheal_ci.deliver.records import Artifact, PublishRecord, dumped, parsed, publish_schema, schema
-from selfheal_ci.deliver.recount import patch_record, recount, recount_error
+from selfheal_ci.deliver.recount import key_of, patch_record, recount, recount_error
 from selfheal_ci.errors import ArtifactError, PolicyError, SelfhealError, UsageError
 from selfheal_ci.redact import Redactor
-from selfheal_ci.values import Changes, Failure, Healing, Published, Status, Tree
+from selfheal_ci.values import Changes, Healing, Published, Status, Tree
 
 __all__ = [
-    "Artifact", "Delivery", "PublishRecord", "claim", "key", "prepare_folder", "publish_schema", "read", "receive",
+    "Artifact", "Delivery", "PublishRecord", "claim", "prepare_folder", "publish_schema", "read", "receive",
     "schema", "write", "write_error", "write_publication",
 ]  # fmt: skip
 
@@ -43,14 +42,6 @@ class Delivery:
     artifact: Artifact
     report: str
     patch: bytes  # empty unless healed
-
-
-def key(repository: str, branch: str | None, failures: Iterable[Failure]) -> str | None:
-    """What makes a healing the same as an earlier one; None when nothing failed."""
-    fingerprints = sorted({failure.fingerprint for failure in failures})
-    if not fingerprints:
-        return None
-    return hashlib.sha256(json.dumps([repository, branch, fingerprints]).encode()).hexdigest()
 
 
 @contextmanager
@@ -101,7 +92,6 @@ def write(
     folder: Path,
     healing: Healing,
     *,
-    key: str | None,
     engine: str,
     patch: bytes,
     redactor: Redactor,
@@ -113,12 +103,13 @@ def write(
     """
     told = _told(healing, redactor)
     patch_name = _patch_name(healing, patch, redactor)
-    report = body.report(told, patch=redactor.data(patch) if patch_name else b"", key=key, engine=engine).encode()
-    files = {"report.md": report} | ({patch_name: patch} if patch_name else {})
-    listed = {name: _digest(data) for name, data in files.items() if name in {"report.md", "fix.patch"}}
+    shown = redactor.data(patch) if patch_name else b""
     patched = patch_record(healing, healed) if healed and patch_name == "fix.patch" else None
     for most in MOST_LISTED:
-        artifact = recount(told, key=key, engine=engine, patch=patched, files=listed, most=most)
+        report = body.report(told, patch=shown, key=key_of(told, most), engine=engine).encode()
+        files = {"report.md": report} | ({patch_name: patch} if patch_name else {})
+        listed = {name: _digest(data) for name, data in files.items() if name in {"report.md", "fix.patch"}}
+        artifact = recount(told, engine=engine, patch=patched, files=listed, most=most)
         raw = dumped(artifact)
         if len(raw) + sum(map(len, files.values())) <= MOST_BYTES:
             break

@@ -199,8 +199,7 @@ def _write(folder: Path, healing: Healing, store: Store, engine: str, redactor: 
     tree = healing.source.tree
     healed = store.write(tree, healing.changes) if healing.changes else None
     patch = store.patch(tree, healed) if healed else b""
-    key = artifact.key(healing.source.repository, healing.source.branch, healing.failures)
-    artifact.write(folder, healing, key=key, engine=engine, patch=patch, redactor=redactor, healed=healed)
+    artifact.write(folder, healing, engine=engine, patch=patch, redactor=redactor, healed=healed)
 
 
 def _observers(
