@@ -45,16 +45,18 @@ class Delivery:
 
 
 @contextmanager
-def claim(path: Path) -> Iterator[None]:
-    """Keep the output folder from other healings until this ends, however. Raises UsageError when one has it.
+def claim(path: Path, *, make: bool = True) -> Iterator[None]:
+    """Keep the output folder from other commands until this ends, however. Raises UsageError when one has it.
 
     The folder itself is locked: no file tells of it. Where a file system knows no locks, nothing is kept.
     """
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        if make:
+            path.mkdir(parents=True, exist_ok=True)
         opened = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as wrong:
-        raise UsageError(f"{path}: cannot be the output folder: {wrong.strerror}", hint="name one with --output") from wrong
+        hint = "name one with --output" if make else "name the one that `selfheal heal` wrote with --input"
+        raise UsageError(f"{path}: cannot be the output folder: {wrong.strerror}", hint=hint) from wrong
     try:
         with suppress(OSError):
             _lock(path, opened)
@@ -67,8 +69,8 @@ def _lock(path: Path, opened: int) -> None:
     try:
         fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as held:
-        hint = "wait for it, or give --output another folder"
-        raise UsageError(f"another healing is writing to {path}", hint=hint) from held
+        hint = "wait for it; a healing may also get another folder with --output"
+        raise UsageError(f"another selfheal is at work in {path}", hint=hint) from held
 
 
 def prepare_folder(path: Path) -> None:
@@ -134,9 +136,12 @@ def write_error(
 
 
 def write_publication(folder: Path, published: Published) -> PublishRecord:
-    """Write `publish.json` beside what was published."""
+    """Write `publish.json` beside what was published. Raises SelfhealError, which says where the fix is all the same."""
     record = PublishRecord(branch=published.branch, commit=published.commit, url=published.url, number=published.number)
-    _put(folder, "publish.json", dumped(record))
+    try:
+        _put(folder, "publish.json", dumped(record))
+    except SelfhealError as refused:
+        raise SelfhealError(f"the fix is on {published.branch}, but {refused.message}", hint=refused.hint) from refused
     return record
 
 

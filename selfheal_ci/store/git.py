@@ -75,17 +75,20 @@ class Git:
 
     def _execute(self, words: tuple[str, ...], stdin: BinaryIO, env: Mapping[str, str], timeout: float) -> Answer:
         clean = self.environment() | dict(env)
-        exit_code, stdout, stderr = _runner(self.folder).execute(
-            ["env", *_unset(clean), git_program(), *words],
-            istream=stdin,
-            env=clean,
-            with_extended_output=True,
-            with_exceptions=False,
-            stdout_as_string=False,
-            strip_newline_in_stdout=False,
-            kill_after_timeout=timeout,
-            shell=False,
-        )
+        try:
+            exit_code, stdout, stderr = _runner(self.folder).execute(
+                ["env", *_unset(clean), git_program(), *words],
+                istream=stdin,
+                env=clean,
+                with_extended_output=True,
+                with_exceptions=False,
+                stdout_as_string=False,
+                strip_newline_in_stdout=False,
+                kill_after_timeout=timeout,
+                shell=False,
+            )
+        except OSError as failed:
+            raise ToolError(f"git {words[0]} does not start: {failed.strerror}", hint="run again") from failed
         assert isinstance(stdout, bytes)  # noqa: S101  asked for above
         if exit_code < 0 and stderr.startswith("Timeout: "):
             raise ToolError(f"git {words[0]} did not end within {timeout:.0f} s", hint="run again")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from selfheal_ci.engines.holding import hold, remove_unheld
+from selfheal_ci.engines.holding import new_folder, remove_unheld
 from selfheal_ci.engines.host import remove
 
 PREFIX = "selfheal-work-"
@@ -18,8 +18,7 @@ def workplace() -> Iterator[Path]:
     """The folder. It is removed whatever runs left in it, and by the next healing where we are killed before that."""
     parent = _open_folder(Path(tempfile.gettempdir()))
     sweep(parent)
-    folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
-    with hold(folder, new=True):
+    with new_folder(parent, PREFIX) as folder:
         try:
             yield folder
         finally:

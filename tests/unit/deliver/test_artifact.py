@@ -460,7 +460,8 @@ def test_one_healing_at_a_time_has_the_folder(tmp_path: Path) -> None:
         pass
 
     assert told.value.exit_code == 2
-    assert str(told.value) == f"another healing is writing to {folder}\n  wait for it, or give --output another folder"
+    assert told.value.message == f"another selfheal is at work in {folder}"
+    assert told.value.hint == "wait for it; a healing may also get another folder with --output"
 
 
 def test_a_claim_needs_a_folder(tmp_path: Path) -> None:
