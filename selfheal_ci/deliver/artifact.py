@@ -21,8 +21,8 @@ from selfheal_ci.redact import Redactor
 from selfheal_ci.values import Changes, Healing, Published, Status, Tree
 
 __all__ = [
-    "Artifact", "Delivery", "PublishRecord", "claim", "prepare_folder", "publish_schema", "read", "receive",
-    "schema", "write", "write_error", "write_publication",
+    "Artifact", "Delivery", "PublishRecord", "claim", "expect_writable", "prepare_folder", "publish_schema", "read",
+    "receive", "schema", "write", "write_error", "write_publication",
 ]  # fmt: skip
 
 MOST_BYTES = 10 << 20  # heal.json and the files it lists, together
@@ -133,6 +133,12 @@ def write_error(
     _put(folder, "report.md", report)
     _put(folder, "heal.json", dumped(artifact))
     return artifact
+
+
+def expect_writable(folder: Path) -> None:
+    """Raises UsageError when what was published could not be written down: better before it is."""
+    if not os.access(folder, os.W_OK):
+        raise UsageError(f"{folder} cannot be written", hint="publish from a copy of it: publish.json is written there")
 
 
 def write_publication(folder: Path, published: Published) -> PublishRecord:

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 
 from selfheal_ci import shell
 from selfheal_ci.errors import ToolError
-from selfheal_ci.store.git import Git, git_program
+from selfheal_ci.store.git import ALONE, Git, git_program
 
 AHEAD = 256  # ids that git is told before it is heard: fewer than a pipe holds
 MISSING = "the checkout lacks it, as a partial clone does: fetch it whole (`git fetch --refetch --filter=tree:-1`)"
@@ -47,7 +47,7 @@ class Objects:
                 stream.write(b"\n")
             if stream.tell():
                 stream.seek(0)
-                self._git.run("fast-import", "--quiet", "--depth=0", stdin=stream, timeout=600)
+                self._git.run("fast-import", "--quiet", "--depth=0", stdin=stream, env=ALONE, timeout=600)
 
 
 class Reader:
