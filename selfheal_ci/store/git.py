@@ -70,12 +70,13 @@ class Git:
         self, *words: str, stdin: bytes | BinaryIO = b"", env: Mapping[str, str] | None = None, timeout: float = 120.0
     ) -> Answer:
         """Run a command that may fail."""
-        if isinstance(stdin, bytes):
-            with tempfile.TemporaryFile() as file:
+        if not isinstance(stdin, bytes):
+            return self._execute(words, stdin, env or {}, timeout)
+        with tempfile.TemporaryFile(dir=self.folder) if stdin else Path(os.devnull).open("rb") as file:
+            if stdin:
                 file.write(stdin)
                 file.seek(0)
-                return self._execute(words, file, env or {}, timeout)
-        return self._execute(words, stdin, env or {}, timeout)
+            return self._execute(words, file, env or {}, timeout)
 
     def environment(self) -> dict[str, str]:
         """All that a git of ours sees of the world."""

@@ -40,7 +40,7 @@ class Objects:
 
     def keep(self, contents: Iterable[bytes]) -> None:
         """Take all of these in. They are streamed through a file: no more than one is in memory."""
-        with tempfile.TemporaryFile() as stream:
+        with tempfile.TemporaryFile(dir=self._git.folder) as stream:
             for data in contents:
                 stream.write(b"blob\ndata %d\n" % len(data))
                 stream.write(data)
