@@ -184,6 +184,8 @@ class Scene:
 
     def unhealed(self) -> list[str]:
         """What is not as it must be when the project was healed."""
+        if not (self.output / "heal.json").exists():
+            return [f"there is no heal.json: {_names(self.output)}"]
         told = json.loads((self.output / "heal.json").read_text())
         expected = {".gitignore", "heal.json", "report.md", "fix.patch", "events.jsonl", "logs"}
         checks = {

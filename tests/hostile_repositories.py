@@ -148,6 +148,7 @@ class Hostile:
         return sorted(path.name for path in (self.scene.place / "ran").iterdir())
 
     def plant(self, traps: Sequence[Trap]) -> None:
+        (self.scene.place / "ran").mkdir(exist_ok=True)
         for trap in traps:
             run = self._program(trap.mark)
             for name, value in trap.settings.items():
@@ -186,6 +187,5 @@ def a_hostile_repository(*traps: Trap, healed: bool = False) -> Iterator[Hostile
     """One with these traps, planted before or after it was healed."""
     with a_scene(healed=healed) as scene:
         hostile = Hostile(scene)
-        (scene.place / "ran").mkdir()
         hostile.plant(traps)
         yield hostile

@@ -85,7 +85,8 @@ def prepare_folder(path: Path) -> None:
     if strange := _strange(path, entries):
         hint = "empty it, or name another folder with --output"
         raise UsageError(f"{path} has {strange!r} in it, which selfheal did not write", hint=hint)
-    for entry in entries:
+    # The mark goes last: what a killed one leaves is known for ours.
+    for entry in sorted(entries, key=lambda entry: entry.name == ".gitignore"):
         shutil.rmtree(entry.path) if entry.is_dir(follow_symlinks=False) else os.unlink(entry.path)  # noqa: PTH108
     _put(path, ".gitignore", MARK)
 
@@ -211,7 +212,8 @@ def _strange(path: Path, entries: Iterable[os.DirEntry[str]]) -> str | None:
         folder = entry.is_dir(follow_symlinks=False)
         if entry.name not in (FOLDERS if folder else ours):
             return entry.name
-    return None if not names or "heal.json" in names or _marked(path) else min(names)
+    started = {".gitignore.part"}  # all that is there of one who was killed before its mark was
+    return None if names <= started or "heal.json" in names or _marked(path) else min(names - started)
 
 
 def _marked(path: Path) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -16,18 +16,6 @@ from tests.e2e.test_heal import BIN
 from tests.faults import BAD, HEAL, PUBLISH, Fault, Plan, Scene, a_scene
 
 STEPS = 10  # every how many effects one breaks; `make bench` breaks each of them in each way
-
-
-@pytest.fixture(scope="module")
-def saved() -> Iterator[Scene]:
-    with a_scene(healed=True) as scene:
-        yield scene
-
-
-@pytest.fixture
-def scene(saved: Scene) -> Scene:
-    saved.reset()
-    return saved
 
 
 def test_the_checkout_stays_as_it_is_to_the_last_bit() -> None:

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from tests.builders import branches
-from tests.faults import PUBLISH
+from tests.faults import PUBLISH, Scene
 from tests.hostile_repositories import CHECKOUT, REMOTES, Hostile, Trap, a_hostile_repository
 
 # One of each kind; tests/e2e/long springs all of them.
 KINDS = ("core.fsmonitor", "filter.x.clean", "diff.external", "remote.origin.receivepack", "include.path", "hook pre-push")
-
-
-@pytest.fixture(scope="module")
-def healed() -> Iterator[Hostile]:
-    with a_hostile_repository(healed=True) as hostile:
-        yield hostile
 
 
 def test_nothing_runs_in_a_checkout_that_is_full_of_traps() -> None:
@@ -38,13 +30,13 @@ def test_plain_git_runs_it(trap: Trap) -> None:
 
 
 @pytest.mark.parametrize("trap", REMOTES, ids=lambda trap: trap.name)
-def test_a_repository_that_runs_something_is_named_by_a_person(healed: Hostile, trap: Trap) -> None:
-    healed.scene.reset()
-    healed.plant([trap])
+def test_a_repository_that_runs_something_is_named_by_a_person(scene: Scene, trap: Trap) -> None:
+    hostile = Hostile(scene)
+    hostile.plant([trap])
 
-    ended = healed.scene.run(PUBLISH)
+    ended = scene.run(PUBLISH)
 
-    assert (ended.exit_code, healed.ran) == (2, [])
-    assert f"is a folder at {healed.scene.remote} that runs programs of its own (" in ended.said
-    assert f"where you trust it, name it yourself: --remote {healed.scene.remote}\n" in ended.said
-    assert set(branches(healed.scene.remote)) <= {"main"}
+    assert (ended.exit_code, hostile.ran) == (2, [])
+    assert f"is a folder at {scene.remote} that runs programs of its own (" in ended.said
+    assert f"where you trust it, name it yourself: --remote {scene.remote}\n" in ended.said
+    assert set(branches(scene.remote)) <= {"main"}

@@ -228,6 +228,36 @@ def test_refuses_a_folder_with_something_else_in_it(healed: Path) -> None:
     assert "fix.patch" in names(healed)
 
 
+def test_takes_what_a_killed_healing_left_for_its_own(healed: Path) -> None:
+    for name in ("heal.json", "report.md", "fix.patch"):
+        (healed / name).unlink()
+        (healed / f"{name}.part").touch()
+    artifact.prepare_folder(healed)
+    assert names(healed) == {".gitignore"}
+
+    (healed / ".gitignore").rename(healed / ".gitignore.part")
+    artifact.prepare_folder(healed)
+    assert names(healed) == {".gitignore"}
+
+
+def test_the_mark_of_the_folder_goes_last(healed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone: list[str] = []
+    unlink = os.unlink
+
+    def noted(path: str, **more: int) -> None:
+        gone.append(Path(path).name)
+        unlink(path, **more)
+
+    monkeypatch.setattr(os, "unlink", noted)
+
+    artifact.prepare_folder(healed)
+
+    gone = [name for name in gone if not name.endswith(".part")]
+
+    assert gone[-1] == ".gitignore"
+    assert len(gone) == 4
+
+
 def test_refuses_a_folder_that_only_looks_like_ours(tmp_path: Path) -> None:
     (tmp_path / "logs").mkdir()
     (tmp_path / "logs/mine.txt").touch()
