@@ -9,6 +9,7 @@ from benchmarks import (
     detect,
     dont_patch,
     expectations,
+    faults,
     fixers,
     gate,
     hangs,
@@ -32,6 +33,7 @@ ALL = {
     "dont_patch": dont_patch.measure,
     "expectations": expectations.measure,
     "programs": programs.measure,
+    "faults": faults.measure,
 }
 
 chosen = sys.argv[1:] or list(ALL)

@@ -45,6 +45,7 @@ class Wishes:
 
 def publish(folder: Path, publication: Publication, forge: Forge) -> Published:
     """Make the fix branch and its request, and write down where they are. Publishing again finds the first."""
+    artifact.expect_writable(folder)
     published = forge.publish(publication)
     artifact.write_publication(folder, published)
     return published

@@ -66,10 +66,9 @@ class Shop:
 
     def write(self, healing: Healing, healed: Tree) -> None:
         source = healing.source
-        key = artifact.key(source.repository, source.branch, healing.failures)
         patch = self.store.patch(source.tree, healed)
         artifact.prepare_folder(self.folder)
-        artifact.write(self.folder, healing, key=key, engine="local", patch=patch, redactor=Redactor(), healed=healed)
+        artifact.write(self.folder, healing, engine="local", patch=patch, redactor=Redactor(), healed=healed)
 
     def edit(self, edit: Edit) -> None:
         """Change heal.json as someone would who can write to the folder; its digests are made right."""
