@@ -9,7 +9,9 @@ from benchmarks import (
     detect,
     dont_patch,
     expectations,
+    faults,
     fixers,
+    gate,
     hangs,
     output,
     prepare,
@@ -26,12 +28,14 @@ ALL = {
     "output": output.measure,
     "hangs": hangs.measure,
     "detect": detect.measure,
+    "gate": gate.measure,
     "fixers": fixers.measure,
     "regressions": regressions.measure,
     "dont_patch": dont_patch.measure,
     "expectations": expectations.measure,
     "programs": programs.measure,
     "secrets": secrets.measure,
+    "faults": faults.measure,
 }
 
 chosen = sys.argv[1:] or list(ALL)

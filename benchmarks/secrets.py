@@ -96,7 +96,7 @@ def _artifact(folder: Path, redactor: Redactor, line: str) -> Iterator[tuple[str
     artifact.write_error(folder, EngineError(line), redactor=redactor)
     yield "report.md of an error", (folder / "report.md").read_text()
     failure = Failure("tests/test_a.py::test", "1:" + "a" * 40, line, "a.py", 1, "AssertionError", line)
-    source = Source("shop", "main", "d" * 40, Tree("t", folder, {}), dirty=False, base=None)
+    source = Source("shop", "main", "d" * 40, Tree("a" * 40, folder, {}), dirty=False, base=None)
     healing = Healing(Status.NOT_HEALED, Step("tests", f"pytest # {line}"), source, (failure,))
     artifact.write(
         folder, healing, key=artifact.key("shop", "main", [failure]), engine="local", patch=b"", redactor=redactor

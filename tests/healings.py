@@ -6,11 +6,12 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from selfheal_ci.deliver import artifact
+from selfheal_ci.deliver.recount import key_of
 from selfheal_ci.values import (
     Attempt,
     Attested,
     Base,
+    CanarySeen,
     Candidate,
     Changes,
     Content,
@@ -68,9 +69,7 @@ CULPRIT = Culprit(
 )
 SOURCE = Source("shop", "main", "d" * 40, TREE, dirty=False, base=Base("b" * 40, Attested.FORGE))
 STEP = Step("tests", "pytest -q")
-EVIDENCE = Evidence(
-    reproduced=3, red_to_green=(TEST,), repeats=3, not_checked=("a test that must fail was not added (canary)",)
-)
+EVIDENCE = Evidence(reproduced=3, red_to_green=(TEST,), repeats=3, canary=CanarySeen.FAILED)
 FINDING = Finding(
     Kind.REGRESSION,
     "1 failure here, green on bbbbbbbbbbbb: a change in between broke it",
@@ -134,7 +133,7 @@ def an_infrastructure() -> Healing:
 
 
 def a_key(healing: Healing) -> str | None:
-    return artifact.key(healing.source.repository, healing.source.branch, healing.failures)
+    return key_of(healing, len(healing.failures))
 
 
 def assert_golden(name: str, text: str) -> None:
