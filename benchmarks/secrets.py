@@ -98,9 +98,7 @@ def _artifact(folder: Path, redactor: Redactor, line: str) -> Iterator[tuple[str
     failure = Failure("tests/test_a.py::test", "1:" + "a" * 40, line, "a.py", 1, "AssertionError", line)
     source = Source("shop", "main", "d" * 40, Tree("a" * 40, folder, {}), dirty=False, base=None)
     healing = Healing(Status.NOT_HEALED, Step("tests", f"pytest # {line}"), source, (failure,))
-    artifact.write(
-        folder, healing, key=artifact.key("shop", "main", [failure]), engine="local", patch=b"", redactor=redactor
-    )
+    artifact.write(folder, healing, engine="local", patch=b"", redactor=redactor)
     Summary(folder / "report.md", folder / "summary.md")(Finished(healing))
     for name in ("heal.json", "report.md", "summary.md"):
         yield name, (folder / name).read_text()
