@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -84,8 +84,10 @@ class Started:
 
     def kill(self, *, with_all: bool) -> None:
         """SIGKILL; for the processes that it started as well, or for it alone."""
-        if self.process.is_alive():
-            (os.killpg if with_all else os.kill)(self.process.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # so early that it has no group yet
+            if with_all and self.process.is_alive():
+                os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.kill()
 
     def end(self) -> Ended:
         """Wait for it."""
