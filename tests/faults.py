@@ -201,7 +201,9 @@ class Scene:
         return self.place / "saved" / folder.name
 
     def _debris(self) -> list[str]:
-        return [str(path) for path in self.remote.rglob("*") if path.name.endswith(".lock") or path.name.startswith("tmp_")]
+        """Locks and half a file; not what a git that was killed there was given and had not taken in: its gc clears that."""
+        files = [path for path in self.remote.rglob("*") if "tmp_objdir-incoming" not in str(path)]
+        return [str(path) for path in files if path.name.endswith(".lock") or path.name.startswith("tmp_")]
 
 
 @contextmanager
