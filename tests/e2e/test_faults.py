@@ -125,9 +125,9 @@ def test_a_full_temporary_folder_is_told(scene: Scene, kilobytes: int) -> None:
 
 def test_a_full_output_folder_keeps_what_it_has(scene: Scene) -> None:
     saved, out = scene.place / "saved/selfheal-out", scene.output
-    fill = f"cp -a {saved}/. {out}/; dd if=/dev/zero of={out}/events.jsonl bs=1k 2>/dev/null; selfheal publish"
+    fill = f"cp -a {saved}/. {out}/ && dd if=/dev/zero of={out}/events.jsonl bs=1k 2>/dev/null; selfheal publish"
 
-    full = confined(scene, ["--size", str(64 << 10), "--tmpfs", out], f"{fill}; c=$?; ls -A {out}; exit $c")
+    full = confined(scene, ["--size", str(1 << 20), "--tmpfs", out], f"{fill}; c=$?; ls -A {out}; exit $c")
     again = scene.run(PUBLISH)
 
     assert full.returncode == 7
