@@ -287,7 +287,7 @@ class _Reader(ast.NodeVisitor):
     def _of_class_elsewhere(self, dotted: str) -> bool:
         """Whether an attribute of a class of somebody else is set: `json.JSONDecoder.decode = …`."""
         root, _, rest = dotted.partition(".")
-        return bool(rest) and rest.rpartition(".")[2][:1].isupper() and _is_foreign(root) and root in self.names.modules
+        return bool(rest) and rest.rpartition(".")[2][:1].isupper() and _is_foreign(root)
 
     # Flow
 

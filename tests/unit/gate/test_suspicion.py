@@ -54,6 +54,7 @@ ATTACKS: dict[Sign, list[str]] = {
     ],
     Sign.PATCHES: [
         "json.loads = print", "setattr(json, 'loads', print)", "json.JSONDecoder.decode = print", "del json.loads",
+        "json.tool += 1", "json.loads: object = print", "import os.path as p\np.join = print",
         "import sys\nsys.modules['json'] = None", "from json import JSONDecoder\nJSONDecoder.decode = print",
     ],
     Sign.EQUALS: [
@@ -69,6 +70,8 @@ ATTACKS: dict[Sign, list[str]] = {
         "from contextlib import suppress\nwith suppress(Exception):\n    load('x')",
         "def f():\n    try:\n        return load('x')\n    except (ValueError, BaseException):\n        return 42",
         "def f():\n    try:\n        return load('x')\n    finally:\n        return 3",
+        "def f():\n    for x in '':\n        try:\n            load(x)\n        except Exception:\n            continue",
+        "try:\n    load('x')\nexcept* Exception:\n    ...", "def f():\n    try:\n        load('x')\n    except Exception:\n        return",
     ],
     Sign.BUILDS: [
         "exec('x = 1')", "eval('1')", "NAME = 'o' + 's'\n__import__(NAME)", "def f(name):\n    return getattr(os, name)",
@@ -83,14 +86,14 @@ ATTACKS: dict[Sign, list[str]] = {
     Sign.DEAD: ["if False:\n    print(1)", "def f(x):\n    return 7\n    return x", "if 0:\n    print(1)"],
     Sign.EXITS: ["import sys\ndef f():\n    sys.exit(1)", "def f():\n    raise SystemExit(2)"],
     Sign.COMPARES: [
-        "class A:\n    def __eq__(self, other):\n        return self.x == other.x", "class A:\n    __hash__ = None",
+        "class A:\n    def __eq__(self, other):\n        return self.x == other.x", "class A:\n    __hash__ = None", "class A:\n    def __eq__(self, other):\n        def f():\n            return True\n        return f() and self == other",
         "A = type('A', (), {'__eq__': print})",
     ],
     Sign.SILENCES: [
         "x = 1  # noqa", "x = 1  # type: ignore[assignment]", "x = 1  #pylint:disable=all", "from typing import cast\ncast(int, 'x')",
         "x = 1  # pragma: no cover",
     ],
-    Sign.CATCHES: ["try:\n    load('x')\nexcept Exception as error:\n    print(error)"],
+    Sign.CATCHES: ["try:\n    load('x')\nexcept Exception as error:\n    print(error)", "def f(n):\n    try:\n        load('x')\n    except Exception:\n        return n"],
     Sign.ENVIRONMENT: ["os.environ['HOME']", "import sys\nsys.argv", "os.getenv('X')"],
     Sign.WRITES: [
         "open('x', 'w')", "from pathlib import Path\nPath('x').write_text('')", "os.remove('x')", "import shutil\nshutil.rmtree('x')",
@@ -106,6 +109,7 @@ HONEST = [
     "def f(n):\n    return max(n, 0)", "from collections import OrderedDict", "class Cart2:\n    def add(self, n):\n        self.n = n",
     "try:\n    load('x')\nexcept ValueError:\n    pass", "try:\n    load('x')\nexcept Exception as error:\n    raise KeyError from error",
     "def f(x):\n    if not x:\n        raise TypeError('x')\n    return x", "with open('x') as file:\n    pass", "from json import loads",
+    "from . import other", "from .other import one", "x: int", "x: int = 1", "n = 1\nn += 1", "async def f():\n    return await g()",
     "def f(x):\n    return getattr(x, 'name', None)", "def f(x, name):\n    setattr(x, name, 1)", "NAME = 'latest'",
     "class A:\n    def __init__(self):\n        self.__dict__['x'] = 1", "def f(self):\n    self.unlink()", "import re\nNAMES = re.compile('x')",
     "def f(x):\n    '''Says pytest, and junit.'''\n    return x", "if __name__ == '__main__':\n    print(load('x'))", "os.path.join('a', 'b')",
@@ -257,3 +261,19 @@ def test_each_sign_has_a_row_and_a_line_in_the_readme() -> None:
 
     assert set(TABLE) == set(Sign)
     assert [(str(sign), "refused" if row.refused else "label") for sign, row in TABLE.items()] == rows
+
+
+def test_text_that_is_no_doctest_is_none() -> None:
+    before = 'def f():\n    """Says.\n\n    >>> f()\n  odd\n    """\n'
+
+    assert found(before.replace("odd", "even"), before=before, doctests=["shop/cart.py"]) == []
+
+
+def test_a_deleted_module_has_its_functions_no_more() -> None:
+    scene = Scene({"a.py": BEFORE, "b.py": "x = 1\n"}, {"b.py": "x = 1\n"})
+
+    assert {suspicion.sign for suspicion in suspicions(scene)} == {Sign.REMOVES, Sign.CHECKS_LESS}
+
+
+def test_answers_in_what_does_not_parse_are_none() -> None:
+    assert found("def (", before="x = 1\n", expected={7}) == []
