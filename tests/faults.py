@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -84,8 +84,10 @@ class Started:
 
     def kill(self, *, with_all: bool) -> None:
         """SIGKILL; for the processes that it started as well, or for it alone."""
-        if self.process.is_alive():
-            (os.killpg if with_all else os.kill)(self.process.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # so early that it has no group yet
+            if with_all and self.process.is_alive():
+                os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.kill()
 
     def end(self) -> Ended:
         """Wait for it."""
@@ -199,7 +201,9 @@ class Scene:
         return self.place / "saved" / folder.name
 
     def _debris(self) -> list[str]:
-        return [str(path) for path in self.remote.rglob("*") if path.name.endswith(".lock") or path.name.startswith("tmp_")]
+        """Locks and half a file; not what a git that was killed there was given and had not taken in: its gc clears that."""
+        files = [path for path in self.remote.rglob("*") if "tmp_objdir-incoming" not in str(path)]
+        return [str(path) for path in files if path.name.endswith(".lock") or path.name.startswith("tmp_")]
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.builders import ENVIRONMENT, git, put
-from tests.faults import HEAL, PUBLISH, Ended, Scene, a_scene
+from tests.faults import BAD, HEAL, PUBLISH, Ended, Scene, a_scene
 
 ATTRIBUTES = ".git/info/attributes"
 COMMANDS: Mapping[str, Sequence[str]] = {
@@ -160,7 +160,8 @@ class Hostile:
                     (self.scene.place / path).chmod(0o755)
 
     def spring(self, trap: Trap) -> None:
-        """Do what a person or another tool would do there."""
+        """Do what a person or another tool would do there, before any fix was applied."""
+        (self.scene.project / "core.py").write_bytes(BAD)
         env = ENVIRONMENT | {"GIT_ALLOW_PROTOCOL": "file:ssh:git:ext", "GIT_TERMINAL_PROMPT": "0"}
         words = ["sh", "-c", trap.spring]
         subprocess.run(words, cwd=self.scene.project, env=env, stdin=subprocess.DEVNULL, capture_output=True, check=False)
