@@ -16,6 +16,7 @@ from benchmarks import (
     programs,
     regressions,
     runs,
+    tamper,
 )
 
 ALL = {
@@ -30,6 +31,7 @@ ALL = {
     "dont_patch": dont_patch.measure,
     "expectations": expectations.measure,
     "programs": programs.measure,
+    "tamper": tamper.measure,
 }
 
 chosen = sys.argv[1:] or list(ALL)
