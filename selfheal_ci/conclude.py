@@ -9,6 +9,7 @@ from selfheal_ci.errors import SelfhealError
 from selfheal_ci.values import (
     HEALABLE,
     Attempt,
+    CanarySeen,
     Case,
     Climb,
     Evidence,
@@ -82,15 +83,21 @@ def climbed(healing: Healing, case: Case, climb: Climb) -> Healing:
             healing,
             changes=last.candidate.changes.over(healing.changes),
             evidence=_both(healing.evidence, last.verdict.evidence),
-            labels=tuple(dict.fromkeys((*healing.labels, *last.candidate.labels))),
+            labels=tuple(dict.fromkeys((*healing.labels, *last.candidate.labels, *last.verdict.labels))),
         )
     return replace(healing, open=(*healing.open, *sorted(case.targets)))
 
 
 def along(healing: Healing, case: Case) -> Healing:
-    """What heals the groups before it heals this one as well."""
+    """What heals other groups heals this one as well."""
     green = tuple(sorted({*healing.evidence.red_to_green, *case.targets}))
-    return replace(healing, evidence=replace(healing.evidence, red_to_green=green))
+    left = tuple(id_ for id_ in healing.open if id_ not in case.targets)
+    return replace(healing, open=left, evidence=replace(healing.evidence, red_to_green=green))
+
+
+def is_open(healing: Healing, case: Case) -> bool:
+    """Whether this group was tried and not healed."""
+    return not case.targets.isdisjoint(healing.open)
 
 
 def end(healing: Healing) -> Healing:
@@ -125,6 +132,11 @@ def _works(attempt: Attempt) -> bool:
     return isinstance(attempt.verdict, Refused) and attempt.verdict.works
 
 
+def _lesser(one: CanarySeen | None, other: CanarySeen | None) -> CanarySeen | None:
+    """What can be said of both."""
+    return one if one == other else CanarySeen.NOT_POSSIBLE if one and other else None
+
+
 def _both(first: Evidence, second: Evidence) -> Evidence:
     return Evidence(
         first.reproduced,
@@ -132,6 +144,7 @@ def _both(first: Evidence, second: Evidence) -> Evidence:
         second.green_to_red,
         second.missing,
         min(first.repeats, second.repeats) if first.repeats else second.repeats,
+        _lesser(first.canary, second.canary) if first.repeats else second.canary,
         tuple(sorted({*first.unexecuted, *second.unexecuted})),
         tuple(dict.fromkeys((*first.not_checked, *second.not_checked))),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
@@ -20,6 +20,7 @@ from selfheal_ci.values import (
     Hunk,
     Limits,
     Line,
+    Planted,
     Publication,
     Published,
     Recipe,
@@ -137,6 +138,14 @@ class Tracer(Protocol):
 
     def lines(self, run: Run, paths: Collection[str]) -> Mapping[str, frozenset[Line]]:
         """The lines of these paths that each test executed, and under "" those that imports did."""
+
+
+@runtime_checkable
+class Canary(Protocol):
+    """A runner that can add tests which must fail."""
+
+    def canary(self, ids: Collection[str], read: Callable[[str], bytes | None]) -> Planted | None:
+        """Such tests beside these, which are in the files that `read` gives; None where that is not possible."""
 
 
 class Remedy(Protocol):

@@ -11,6 +11,7 @@ from selfheal_ci.values import (
     Attempt,
     Attested,
     Base,
+    CanarySeen,
     Candidate,
     Changes,
     Content,
@@ -68,9 +69,7 @@ CULPRIT = Culprit(
 )
 SOURCE = Source("shop", "main", "d" * 40, TREE, dirty=False, base=Base("b" * 40, Attested.FORGE))
 STEP = Step("tests", "pytest -q")
-EVIDENCE = Evidence(
-    reproduced=3, red_to_green=(TEST,), repeats=3, not_checked=("a test that must fail was not added (canary)",)
-)
+EVIDENCE = Evidence(reproduced=3, red_to_green=(TEST,), repeats=3, canary=CanarySeen.FAILED)
 FINDING = Finding(
     Kind.REGRESSION,
     "1 failure here, green on bbbbbbbbbbbb: a change in between broke it",

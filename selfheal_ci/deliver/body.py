@@ -11,6 +11,7 @@ from selfheal_ci.deliver.confidence import ENOUGH, confidence
 from selfheal_ci.values import (
     HEALABLE,
     Attempt,
+    CanarySeen,
     Culprit,
     Failure,
     Healing,
@@ -231,6 +232,8 @@ def _proof(healing: Healing) -> str:
         f"- the whole step against what it was before: {counted(len(evidence.green_to_red), 'test')} turned red,"
         f" {counted(len(evidence.missing), 'test')} missing"
     )
+    if evidence.canary is CanarySeen.FAILED:
+        lines.append("- what must fail still fails with it (canary)")
     return "\n".join(lines)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
 
-from selfheal_ci.values import Attempt, Attested, Evidence, Healing, Status, Verified
+from selfheal_ci.values import Attempt, Attested, CanarySeen, Evidence, Healing, Status, Verified
 
 ENOUGH = 0.9  # below, a person has to look
 REMEDIES = {  # what a remedy's fixes are worth before anything else is known
@@ -32,6 +32,7 @@ DOUBTS = (
     Doubt("the failing tests passed fewer than three times with it", 0.8, lambda _, told: _few_repeats(told)),
     Doubt("the failing tests do not execute all that was changed", 0.9, lambda made, _: _untried(made)),
     Doubt("it was not tried whether a test that must fail still fails", 0.98, lambda _, told: _no_canary(told)),
+    Doubt("there is something in it to look at (labels)", 0.8, lambda made, _: _labelled(made)),
     Doubt("no green revision is known", 0.9, lambda _, told: told.finding is None or told.finding.green is None),
     Doubt("the green revision is a guess", 0.99, lambda _, told: _is_guess(told)),
     Doubt("the test expects something else than before", 0.7, lambda _, told: "expectation_changed" in _kinds(told)),
@@ -71,8 +72,12 @@ def _untried(made: Attempt) -> bool:
     return bool(evidence.unexecuted) and made.candidate.remedy not in AS_IT_WAS
 
 
+def _labelled(made: Attempt) -> bool:
+    return isinstance(made.verdict, Verified) and bool(made.verdict.labels)
+
+
 def _no_canary(healing: Healing) -> bool:
-    return any("canary" in unseen for unseen in healing.evidence.not_checked)
+    return healing.evidence.canary is not CanarySeen.FAILED
 
 
 def _is_guess(healing: Healing) -> bool:

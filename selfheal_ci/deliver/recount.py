@@ -144,6 +144,7 @@ def _evidence(told: Healing, most: int) -> EvidenceRecord:
         green_to_red=evidence.green_to_red[:most],
         missing=evidence.missing[:most],
         repeats=evidence.repeats,
+        canary=evidence.canary.value if evidence.canary else None,
         not_checked=not_checked,
     )
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from selfheal_ci import paths
 from selfheal_ci.checks import is_check
+from selfheal_ci.gate.scripts import scripts
 from selfheal_ci.gate.tests_kept import lost
 from selfheal_ci.values import Changes, Content, Entry, Step, Tree
 
@@ -37,15 +38,21 @@ class Policy:
     max_lines: int = 400
 
     def violations(
-        self, tree: Tree, changes: Changes, *, remedy: str, read: Callable[[Entry], bytes], step: Step | None = None
-    ) -> list[str]:
-        """Every rule that the changes break, in words; empty when there is none. `step` is the one to be healed."""
+        self, tree: Tree, changes: Changes, *, remedy: str, read: Callable[[Entry], bytes],
+        step: Step | None = None, green: Tree | None = None,
+    ) -> list[str]:  # fmt: skip
+        """Every rule that the changes break, in words; empty when there is none.
+
+        `step` is the one to be healed, `green` an earlier tree: a module that this has is not new.
+        """
         tests = step is not None and may_touch_tests(remedy, step)
+        judging = scripts(step, tree, read) if step else frozenset()
         found = [
             f"{path}: {why}"
             for path, content in changes.files.items()
-            for why in self._of(tree, path, content, remedy, tests=tests)
+            for why in self._of(tree, path, content, remedy, tests=tests, known=path in green.entries if green else False)
         ]
+        found += [f"{path}: the step starts this script, and no fix may touch it" for path in changes.files.keys() & judging]
         if tests:
             found += [f"{path}: {why}" for path, why in _lost_tests(tree, changes, read)]
         if len(changes.files) > self.max_files:
@@ -55,7 +62,7 @@ class Policy:
             found.append(f"it changes {lines} lines, more than {self.max_lines}")
         return found
 
-    def _of(self, tree: Tree, path: str, content: Content | None, remedy: str, *, tests: bool) -> Iterator[str]:
+    def _of(self, tree: Tree, path: str, content: Content | None, remedy: str, *, tests: bool, known: bool) -> Iterator[str]:
         if why := paths.malformed(path):
             yield f"this name is not allowed, {why}"
             return
@@ -63,7 +70,7 @@ class Policy:
             yield f"this is {why}, and no fix may touch it" if why.startswith("a") else f"it is {why}"
         if any(f"{path}/".startswith(f"{part}/") for part in tree.environment):
             yield "this is part of the environment, which is no part of the project"
-        yield from _shape(tree, path, content, remedy)
+        yield from _shape(tree, path, content, remedy, known=known)
 
 
 def may_touch_tests(remedy: str, step: Step) -> bool:
@@ -79,7 +86,7 @@ def _lost_tests(tree: Tree, changes: Changes, read: Callable[[Entry], bytes]) ->
             yield path, why
 
 
-def _shape(tree: Tree, path: str, content: Content | None, remedy: str) -> Iterator[str]:
+def _shape(tree: Tree, path: str, content: Content | None, remedy: str, *, known: bool) -> Iterator[str]:
     before = tree.entries.get(path)
     if content is None:
         if remedy not in MAY_DELETE:
@@ -89,10 +96,10 @@ def _shape(tree: Tree, path: str, content: Content | None, remedy: str) -> Itera
     elif content.mode != (before.mode if before else "100644"):
         yield "a fix may not change a file's mode"
     if before is None and content is not None:
-        yield from _new(tree, path)
+        yield from _new(tree, path, known=known)
 
 
-def _new(tree: Tree, path: str) -> Iterator[str]:
+def _new(tree: Tree, path: str, *, known: bool) -> Iterator[str]:
     plain = paths.folded(path)
     parents = {path[:at] for at, letter in enumerate(path) if letter == "/"}
     if any(name in parents for name in tree.entries):
@@ -100,7 +107,7 @@ def _new(tree: Tree, path: str) -> Iterator[str]:
         return
     if any(paths.folded(name) == plain for name in tree.entries):
         yield "there is a file whose name differs only in case"
-    if path.endswith(MODULES) and paths.is_source(path) and (top := _new_module(tree, path)):
+    if not known and path.endswith(MODULES) and paths.is_source(path) and (top := _new_module(tree, path)):
         yield f"a new top-level module could stand in for an installed one ({top}): put it into a package that is there"
 
 

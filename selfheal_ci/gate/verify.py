@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from selfheal_ci import paths
+from selfheal_ci.gate.canary import sing
 from selfheal_ci.gate.coverage import in_words, unexecuted
 from selfheal_ci.gate.policy import Policy, may_touch_tests
+from selfheal_ci.gate.scene import scene
+from selfheal_ci.gate.suspicion import suspicions
 from selfheal_ci.lab import Lab
 from selfheal_ci.values import (
     Attempt,
+    CanarySeen,
     Candidate,
     Case,
     Changes,
@@ -23,7 +27,6 @@ from selfheal_ci.values import (
     Refused,
     Rejected,
     Result,
-    Trace,
     Unclear,
     Unusable,
     Verdict,
@@ -31,7 +34,7 @@ from selfheal_ci.values import (
     is_test,
 )
 
-REPEATS = 2  # runs of the target after it was green once; the last of them is traced
+REPEATS = 2  # runs of the target after it was green once: one beside the canary, one traced
 SHOWN = 5  # failures named in a reason
 
 
@@ -43,18 +46,29 @@ class Gate:
     introduces: Callable[[bytes, bytes], bool] = lambda _before, _after: False
 
     def judge(self, candidate: Candidate, case: Case, lab: Lab, earlier: Sequence[Attempt] = ()) -> Verdict:
-        """usable → policy → target → whole step → repeat. `earlier` are the attempts before it."""
+        """usable → policy → suspicion → target → canary → whole step → repeat. `earlier` are the attempts before it."""
         if no := unusable(candidate, lab, earlier):
             return Unusable(no)
         if leak := self._leak(candidate.changes, lab):
             return Refused(f"{leak}: it would bring in a secret of this machine", works=False)  # never run with one
         broken = self.policy.violations(
-            case.tree, candidate.changes, remedy=candidate.remedy, read=lab.files.read, step=case.step
+            case.tree,
+            candidate.changes,
+            remedy=candidate.remedy,
+            read=lab.files.read,
+            step=case.step,
+            green=case.finding.green,
         )
         if broken:
             return Refused("; ".join(broken), works=lab.heals(case.targets, candidate.changes))
+        found = suspicions(scene(candidate, case, lab))
+        if refused := [suspicion.words for suspicion in found if suspicion.refused]:
+            reason = f"{'; '.join(refused)}: a fix has no need of that"
+            return Refused(reason, works=lab.heals(case.targets, candidate.changes))
         judged = candidate.changes if may_touch_tests(candidate.remedy, case.step) else _without_judges(candidate.changes)
-        return verify(judged, case, lab)
+        verdict = verify(judged, case, lab)
+        labels = tuple(suspicion.words for suspicion in found)
+        return replace(verdict, labels=labels) if isinstance(verdict, Verified) else verdict
 
     def _leak(self, changes: Changes, lab: Lab) -> str | None:
         """The first file that would hold a secret it did not hold before, in its name or in its text."""
@@ -79,29 +93,31 @@ def unusable(candidate: Candidate, lab: Lab, earlier: Sequence[Attempt]) -> str 
 
 
 def verify(judged: Changes, case: Case, lab: Lab) -> Verified | Rejected:
-    """Run the targets, the whole step against the baseline, and the targets twice more."""
+    """Run the targets, the whole step against the baseline, and the targets twice more, once beside the canary."""
     target = lab.run_tests(case.targets, judged)  # the search for the culprit may have asked this already
     if no := _target(target, case):
         return Rejected(no, Evidence())
+    canary = sing(judged, case, lab)
+    if canary.seen is None:
+        return Rejected(canary.why, Evidence())
     whole = lab.run_step(judged, fresh=True)
     seen = compare(whole, case)
     if no := _whole(whole, seen, case):
         return Rejected(no, seen)
-    trace = Trace()
-    for repeat in range(1, REPEATS + 1):
-        trace = lab.trace(case.targets, judged) if repeat == REPEATS else trace
-        if not case.targets <= trace.passed and not lab.heals(case.targets, judged, fresh=True):
+    trace = lab.trace(case.targets, judged)
+    for repeat, passed in enumerate((canary.passed, case.targets <= trace.passed), 1):
+        if not passed and not lab.heals(case.targets, judged, fresh=True):
             return Rejected(f"passed at first, then failed in repeat {repeat} of {REPEATS}: it is not stable", seen)
     unseen = unexecuted(judged, trace.executed(case.targets), lab.read)
     return Verified(
         Evidence(
             red_to_green=seen.red_to_green,
             repeats=1 + REPEATS,
+            canary=canary.seen,
             unexecuted=unseen,
             not_checked=(
                 *((f"what changed and the failing tests do not execute: {in_words(unseen[:SHOWN])}",) if unseen else ()),
-                "a test that must fail was not added (canary)",
-                "the patch was not searched for suspicious code",
+                *(("what must fail could not be added (canary)",) if canary.seen is CanarySeen.NOT_POSSIBLE else ()),
             ),
         )
     )

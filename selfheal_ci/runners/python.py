@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from importlib import resources
 
 from selfheal_ci.detect import read_reports, result
 from selfheal_ci.runners import pytest
+from selfheal_ci.runners.canary import planted
 from selfheal_ci.runners.line import ROOT_FILE, root_of, step_line
 from selfheal_ci.runners.trace import TRACES, read_lines
-from selfheal_ci.values import REPORTS, SUPPORT, Command, Line, Result, Run, Step
+from selfheal_ci.values import REPORTS, SUPPORT, Command, Line, Planted, Result, Run, Step
 
 SELECTION = "selfheal-select.json"
 OURS = ("selfheal-pytest-", "selfheal-unittest-")  # how the reports of our modules begin
@@ -45,6 +46,9 @@ class PythonRunner:
 
     def lines(self, run: Run, paths: Collection[str]) -> Mapping[str, frozenset[Line]]:
         return read_lines(run.reports, paths)
+
+    def canary(self, ids: Collection[str], read: Callable[[str], bytes | None]) -> Planted | None:
+        return planted(ids, read)
 
     def read(self, run: Run, step: Step) -> Result:
         told = {name: data for name, data in run.reports.items() if name != ROOT_FILE and not name.startswith(TRACES)}

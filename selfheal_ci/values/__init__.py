@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from selfheal_ci.values.attempts import (
     Attempt,
+    CanarySeen,
     Candidate,
     Case,
     Climb,
@@ -19,7 +20,7 @@ from selfheal_ci.values.attempts import (
 )
 from selfheal_ci.values.findings import HEALABLE, Attested, Base, Culprit, Finding, Kind
 from selfheal_ci.values.healings import Healing, PatchedFile, Publication, Published, Source, Status
-from selfheal_ci.values.ids import diagnostic_id, is_test, tool_of
+from selfheal_ci.values.ids import diagnostic_id, is_checked, is_test, tool_of
 from selfheal_ci.values.runs import (
     MORE,
     NOTHING_HEARD,
@@ -34,6 +35,7 @@ from selfheal_ci.values.runs import (
     Limits,
     Line,
     Output,
+    Planted,
     Recipe,
     Red,
     Result,
@@ -58,6 +60,7 @@ __all__ = [
     "Attempt",
     "Attested",
     "Base",
+    "CanarySeen",
     "Candidate",
     "Case",
     "Changes",
@@ -81,6 +84,7 @@ __all__ = [
     "Line",
     "Output",
     "PatchedFile",
+    "Planted",
     "Publication",
     "Published",
     "Recipe",
@@ -103,6 +107,7 @@ __all__ = [
     "blob_id",
     "diagnostic_id",
     "ids_of",
+    "is_checked",
     "is_test",
     "tool_of",
 ]

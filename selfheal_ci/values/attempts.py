@@ -62,6 +62,13 @@ class Candidate:
     rivals: tuple[str, ...] = ()  # words for other candidates that would turn the targets green, too
 
 
+class CanarySeen(StrEnum):
+    """What came of a test that must fail."""
+
+    FAILED = "failed as it must"
+    NOT_POSSIBLE = "not possible"
+
+
 @dataclass(frozen=True)
 class Evidence:
     """What the gate saw of a candidate, check by check."""
@@ -71,6 +78,7 @@ class Evidence:
     green_to_red: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     repeats: int = 0  # runs in which the targets passed with the candidate
+    canary: CanarySeen | None = None  # None: it was not asked
     unexecuted: tuple[Line, ...] = ()  # what it changed and the targets do not execute, as far as that can be told
     not_checked: tuple[str, ...] = ()
 
@@ -81,6 +89,7 @@ class Verified:
 
     evidence: Evidence
     reason: str = "all checks passed"
+    labels: tuple[str, ...] = ()  # what a reviewer should look at
 
 
 @dataclass(frozen=True)

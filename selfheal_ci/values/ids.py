@@ -20,6 +20,11 @@ def tool_of(id_: str) -> str:
     return found["tool"] if found else ""
 
 
+def is_checked(id_: str) -> bool:
+    """Whether a checker complains that reads code and does not run it."""
+    return tool_of(id_) not in {"", "python"}
+
+
 def is_test(id_: str) -> bool:
     """Whether it is a test's, or that of a file of tests: it can be run on its own."""
     return not id_.startswith("step:") and not tool_of(id_)

@@ -219,6 +219,16 @@ class Unclear:
 
 
 Result = Green | Red | Unclear
+
+
+@dataclass(frozen=True)
+class Planted:
+    """Tests that must fail, and the changes that bring them in."""
+
+    changes: Changes
+    ids: frozenset[str]
+
+
 Line = tuple[str, int]  # path relative to the tree, number from 1
 
 

@@ -121,6 +121,27 @@ def test_a_group_that_an_earlier_fix_heals_is_proven_and_told_as_well() -> None:
     assert len(alone) == 2
 
 
+def test_a_group_that_nothing_healed_is_tried_with_what_heals_a_later_one() -> None:
+    @dataclass
+    class OnlyTheSecond:
+        name: str = "model"
+
+        def candidates(self, case: Case, lab: Lab) -> Generator[Candidate, Verdict, None]:
+            if "t::b" in case.targets:
+                yield Candidate("model", Changes({"a.py": Content(b"right\n")}), "why")
+
+    checks: Mapping[str, Check] = {
+        "t::a": lambda files: None if files["a.py"] == b"right\n" else "one reason",
+        "t::b": lambda files: None if files["a.py"] == b"right\n" else "another",
+    }
+
+    healing, _ = healed(checks, OnlyTheSecond())
+
+    assert healing.status is Status.HEALED
+    assert healing.open == ()
+    assert healing.evidence.red_to_green == ("t::a", "t::b")
+
+
 def test_a_group_that_an_earlier_fix_heals_only_by_luck_stays_open() -> None:
     seen: list[None] = []
 
@@ -240,7 +261,7 @@ def test_a_hang_on_green_as_well_is_the_machine() -> None:
 
 
 def test_what_fails_once_the_step_has_more_is_healed_and_told() -> None:
-    checks: Mapping[str, Check] = {"t::a": lambda files: "HUNGRY" + (" it is wrong" if files["a.py"] == b"wrong\n" else "")}
+    checks: Mapping[str, Check] = {"t::a": lambda files: "HUNGRY" + (" it is wrong" if files["a.py"] != b"right\n" else "")}
 
     healing, place = healed(checks, Offers([{"a.py": b"right\n"}]))
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from selfheal_ci import paths
 from selfheal_ci.detect.frames import frames
+from selfheal_ci.expected import functions_of
 from selfheal_ci.lab import Lab
 from selfheal_ci.remedies.mutation.scope import Function
 from selfheal_ci.remedies.mutation.text import Source, parse
@@ -51,19 +52,8 @@ def may_change(path: str) -> bool:
     return path.endswith(".py") and paths.is_source(path)
 
 
-def functions_of_tests(case: Case, lab: Lab) -> Iterator[Function]:
-    """The functions of the failing tests."""
-    for id_ in sorted(case.targets):
-        path, *names = id_.split("::")
-        source = parse(path, lab.read(path) or b"")
-        last = names[-1].partition("[")[0] if names else ""
-        for node in ast.walk(source.tree) if source else ():
-            if isinstance(node, Function) and node.name == last:
-                yield node
-
-
 def _of_tests(case: Case, lab: Lab) -> Iterator[str]:
-    for function in functions_of_tests(case, lab):
+    for function in functions_of(case.targets, lab.read):
         yield from _names(function)
 
 

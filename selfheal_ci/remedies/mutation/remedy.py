@@ -9,14 +9,14 @@ from functools import cached_property
 from itertools import islice
 
 from selfheal_ci import paths
+from selfheal_ci.expected import constants, constants_of
 from selfheal_ci.lab import Lab
 from selfheal_ci.remedies.halves import half_gone
-from selfheal_ci.remedies.mutation.guess import functions_of_tests
 from selfheal_ci.remedies.mutation.mutants import Mutant, mutants
 from selfheal_ci.remedies.mutation.places import suspicious
 from selfheal_ci.remedies.mutation.plausible import unused
 from selfheal_ci.remedies.mutation.sieve import Sieve
-from selfheal_ci.values import NOTHING, Candidate, Case, Finding, Kind, Shortfall, Verdict, tool_of
+from selfheal_ci.values import NOTHING, Candidate, Case, Finding, Kind, Shortfall, Verdict, is_checked
 
 PROBES_SINCE_GREEN = 300  # edits that are tried where lines changed since green are known
 PROBES = 600  # without a green revision
@@ -42,7 +42,7 @@ class Mutation:
 
     def candidates(self, case: Case, lab: Lab) -> Generator[Candidate, Verdict, Finding | Shortfall | None]:
         """See Remedy. Where too many edits would do, none is offered: the tests do not tell which is right."""
-        if not all(_runs(id_) for id_ in case.targets) or not _may_edits_mend(case):
+        if any(is_checked(id_) for id_ in case.targets) or not _may_edits_mend(case):
             return None
         places = suspicious(case, lab)
         if not places.weights:
@@ -80,7 +80,7 @@ class _Search:
 
     @cached_property
     def copied(self) -> frozenset[object]:
-        return expected(self.case, self.lab)
+        return constants_of(self.case.targets, self.lab.read)
 
     def run(self, likely: Iterator[Mutant]) -> list[Mutant]:
         """Those with which the step is as good as it can be, the best first."""
@@ -132,11 +132,6 @@ def _may_edits_mend(case: Case) -> bool:
     return Kind.ORDER_DEPENDENT not in kinds and all(paths.is_source(hunk.path) for hunk in hunks)
 
 
-def _runs(id_: str) -> bool:
-    """Whether code has to run for it to pass: what only linters and type checkers say is no measure of an edit."""
-    return tool_of(id_) in {"", "python"}
-
-
 def preference(mutant: Mutant, copied: frozenset[object]) -> float:
     """How good a mutant is among those that heal."""
     before, after = unused(mutant.before), unused(mutant.after)
@@ -155,19 +150,6 @@ def new_constants(mutant: Mutant) -> frozenset[object]:
             continue
         found |= constants(tree)
     return frozenset(found)
-
-
-def constants(tree: ast.AST) -> set[object]:
-    return {
-        node.value
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Constant) and isinstance(node.value, int | float | str | None)
-    }
-
-
-def expected(case: Case, lab: Lab) -> frozenset[object]:
-    """The constants in the failing tests."""
-    return frozenset().union(*map(constants, functions_of_tests(case, lab)))
 
 
 def distinct(found: Sequence[Mutant]) -> list[Mutant]:

@@ -97,7 +97,7 @@ def test_tells_the_whole_story_in_heal_json(healed: Path) -> None:
     assert told["diagnosis"]["culprit"]["lines"] == [2, 2]
     assert [attempt["verdict"] for attempt in told["attempts"]] == ["rejected", "unusable", "verified"]
     assert told["source"]["base"] == {"commit": "b" * 40, "attested_by": "forge"}
-    assert (told["confidence"], told["evidence"]["canary"]) == (0.75, None)
+    assert (told["confidence"], told["evidence"]["canary"]) == (0.77, "failed as it must")
 
 
 def test_gives_the_patched_files_back_as_values(healed: Path) -> None:

@@ -232,3 +232,24 @@ def test_no_fixer_may_take_something_out_of_a_test() -> None:
     assert reformatted("tests/test_a.py", b"def test_a():\n    pass\n") == [
         "tests/test_a.py: it has 1 assertions, and 0 after it"
     ]
+
+
+@pytest.mark.parametrize("path", ["shop/run.sh", "./shop/run.sh"])
+def test_refuses_the_script_that_the_step_starts(path: str) -> None:
+    files = MemoryFiles()
+    tree = files.tree(PROJECT, MODES)
+    step = Step("tests", f"bash {path} && pytest")
+    changes = Changes({"shop/run.sh": Content(b"#!/bin/sh\nexit 0\n", "100755")})
+
+    broken = Policy().violations(tree, changes, remedy="model", read=files.read, step=step)
+
+    assert broken == ["shop/run.sh: the step starts this script, and no fix may touch it"]
+
+
+def test_a_module_that_green_has_may_come_back() -> None:
+    files = MemoryFiles()
+    tree, green = files.tree({"tests/test_a.py": b""}), files.tree({"shop/__init__.py": b"", "tests/test_a.py": b""})
+    changes = Changes({"shop/__init__.py": Content(b"")})
+
+    assert Policy().violations(tree, changes, remedy="revert", read=files.read)
+    assert Policy().violations(tree, changes, remedy="revert", read=files.read, green=green) == []

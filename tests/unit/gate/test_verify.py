@@ -86,7 +86,7 @@ def test_rejects_a_fix_that_is_not_stable() -> None:
     seen: list[str | None] = []
 
     def unstable(files: Project) -> str | None:
-        if files["a.py"] == b"wrong\n":
+        if files["a.py"] != b"right\n":
             return "red"
         seen.append(next(answers))
         return seen[-1]
@@ -165,7 +165,7 @@ def test_a_formatters_changes_of_a_test_are_run_with_them() -> None:
 
 
 def test_the_last_repeat_tells_which_changed_lines_the_targets_do_not_execute() -> None:
-    place = a_place(PROJECT, {**CHECKS, "t::a": lambda files: None if b"right" in files["a.py"] else "no"})
+    place = a_place(PROJECT, {**CHECKS, "t::a": has("a.py", b"right\nmore\n")})
     lab = replace(place.lab, runner=TracingRunner())
     candidate = Candidate("model", Changes({"a.py": Content(b"right\nmore\n")}), "why")
 

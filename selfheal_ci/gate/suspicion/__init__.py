@@ -1,0 +1,166 @@
+"""What is suspicious in a candidate: signs that its code has, and the code before it, here or on green, has not."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TypeVar
+
+from selfheal_ci.gate.suspicion import answers, features, lines, python
+from selfheal_ci.gate.suspicion.signs import TABLE, Row, Sign
+
+__all__ = ["TABLE", "Row", "Scene", "Sign", "Suspicion", "suspicions"]
+
+_IMPORTED = re.compile(rb"^\s*(?:from\s+([\w.]+)\s+import\b|import\s+([\w., ]+))", re.MULTILINE)
+Key = TypeVar("Key")
+_LONG = 4  # letters from which a text of the failing test is no chance
+SHOWN = 3  # examples of one sign
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What a candidate is looked at beside. Texts by path; of files that are not there, nothing."""
+
+    before: Mapping[str, str]
+    after: Mapping[str, str]
+    green: Mapping[str, str] = field(default_factory=dict)
+    judged_by_tools: bool = False  # a linter or type checker complains, and is to be content
+    doctests: Collection[str] = ()  # paths of modules whose doctests the step runs
+    expected: Collection[object] = ()  # the constants of the failing tests
+    sources: Callable[[], Iterator[tuple[str, bytes]]] = lambda: iter(())  # the project's Python, where it has to be asked
+
+    @cached_property
+    def known(self) -> frozenset[str]:
+        """The names of packages that the project imports anywhere, or has itself."""
+        names: set[str] = set()
+        for path, data in self.sources():
+            names.update(path.removesuffix(".py").split("/"))
+            for one, other in _IMPORTED.findall(data):
+                names.update(part.split()[0].split(b".")[0].decode() for part in (one or other).split(b",") if part.strip())
+        return frozenset(names)
+
+
+@dataclass(frozen=True)
+class Suspicion:
+    """A sign, the first file that has it, and what shows it."""
+
+    sign: Sign
+    path: str
+    shown: tuple[str, ...]
+
+    @property
+    def refused(self) -> bool:
+        return TABLE[self.sign].refused
+
+    @property
+    def words(self) -> str:
+        """`cart.py ends the process (os._exit)`."""
+        more = ", …" if len(self.shown) > SHOWN else ""
+        return f"{self.path} {self.sign} ({', '.join(self.shown[:SHOWN])}{more})"
+
+
+Seen = tuple[Sign, str, str]  # in which file, and what shows it
+
+
+def suspicions(scene: Scene) -> list[Suspicion]:
+    """In the order of the table, so those first for which it is refused."""
+    found: dict[Sign, list[tuple[str, str]]] = {}
+    for sign, path, what in [*_signs(scene), *_packages(scene), *_features(scene), *_answers(scene)]:
+        found.setdefault(_in_this_scene(sign, what, scene), []).append((path, what))
+    return [
+        Suspicion(sign, found[sign][0][0], tuple(dict.fromkeys(what for _, what in found[sign])))
+        for sign in Sign
+        if sign in found
+    ]
+
+
+def _in_this_scene(sign: Sign, what: str, scene: Scene) -> Sign:
+    """Some signs weigh more or less by what fails and by what the project does anyway."""
+    if sign is Sign.SILENCES and scene.judged_by_tools:
+        return Sign.SILENCES_JUDGE
+    if sign is Sign.STARTS and what.split(".", maxsplit=1)[0] not in scene.known:
+        return Sign.REACHES_OUT
+    return sign
+
+
+def _signs(scene: Scene) -> Iterator[Seen]:
+    in_lines = _new(scene, lines.signs)
+    in_python = _new(scene, _of_python(python.signs))
+    yield from ((sign, path, what) for path, (sign, what) in [*in_lines, *in_python])
+
+
+def _packages(scene: Scene) -> Iterator[Seen]:
+    """Packages that nobody has imported so far."""
+    for path, name in _new(scene, _of_python(python.imports)):
+        if name not in sys.stdlib_module_names and name not in scene.known:
+            yield Sign.UNKNOWN, path, name
+
+
+def _features(scene: Scene) -> Iterator[Seen]:
+    before, after, green = (
+        {path: features.features(text) for path, text in texts.items() if path.endswith(".py")}
+        for texts in (scene.before, scene.after, scene.green)
+    )
+    nothing = features.Features()
+    for path in sorted(before):
+        was, now, had = before[path], after.get(path, nothing), green.get(path, nothing)
+        yield from ((Sign.EMPTIES, path, name) for name in sorted((was.full & now.empty) - had.empty))
+        if path in scene.doctests and (lost := was.examples - now.examples) and not lost <= _gone(was, had):
+            yield Sign.EXPECTS, path, min(lost).partition("\n")[0]
+        gone = was.public - _total(after, "public")
+        yield from ((Sign.REMOVES, path, name) for name in sorted(gone) if not green or name in _total(green, "public"))
+    checks = [sum(each.checks for each in texts.values()) for texts in (before, after, green)]
+    if checks[1] < checks[0] and (not green or checks[1] < checks[2]):
+        yield Sign.CHECKS_LESS, min(before), f"{checks[0] - checks[1]} fewer"
+
+
+def _gone(was: features.Features, had: features.Features) -> Counter[str]:
+    """The examples that green does not have: taking them back loses nothing that was tried."""
+    return was.examples - had.examples if had.examples else Counter()
+
+
+def _total(texts: Mapping[str, features.Features], name: str) -> Counter[str]:
+    total: Counter[str] = Counter()
+    for each in texts.values():
+        total += getattr(each, name)
+    return total
+
+
+def _answers(scene: Scene) -> Iterator[Seen]:
+    """New constants of the failing test; those that everybody uses only where one is given for another."""
+    if not scene.expected:
+        return
+    known = {(type(value), value) for value in scene.expected}
+    for path, value in _new(scene, _of_python(answers.values)):
+        if (type(value), value) in known and value not in answers.COMMON and not _is_short(value):
+            yield Sign.COPIES, path, repr(value)
+    for path, (left, right) in _new(scene, _of_python(answers.pairs)):
+        if (type(left), left) in known and (type(right), right) in known:
+            yield Sign.COPIES, path, f"{right!r} for {left!r}"
+
+
+def _is_short(value: answers.Value) -> bool:
+    return isinstance(value, str | bytes) and len(value) < _LONG
+
+
+def _of_python(count: Callable[[str], Counter[Key]]) -> Callable[[str, str], Counter[Key]]:
+    """Of a file that is no Python, nothing."""
+    return lambda path, text: count(text) if path.endswith(".py") else Counter()
+
+
+def _new(scene: Scene, count: Callable[[str, str], Counter[Key]]) -> list[tuple[str, Key]]:
+    """What is there more often than before and than on green, over all files of the candidate: code may have moved."""
+    here = {path: count(path, text) for path, text in sorted(scene.after.items())}
+    was = {path: count(path, text) for path, text in scene.before.items()}
+    green = [count(path, text) for path, text in scene.green.items()]
+    new = _sum(here.values()) - (_sum(was.values()) | _sum(green))
+    found = [(path, key) for path, counted in here.items() for key in counted - was.get(path, Counter()) if key in new]
+    return sorted(found, key=repr)
+
+
+def _sum(counts: Iterable[Counter[Key]]) -> Counter[Key]:
+    return sum(counts, Counter())

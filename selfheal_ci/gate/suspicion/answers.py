@@ -1,0 +1,82 @@
+"""Values of the failing tests that a candidate brings in, as who knows the answers and not the rule would."""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+
+COMMON = frozenset({-1, 0, 1, 2, 10, 100, "", " ", ",", ".", ":", "/", "-", "\n", "utf-8"})
+Value = int | float | str | bytes
+
+
+@lru_cache(maxsize=64)
+def values(text: str) -> Counter[Value]:
+    """The constants of a module's code, docstrings apart."""
+    try:
+        return Counter(_values(ast.parse(text)))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return Counter()
+
+
+@lru_cache(maxsize=64)
+def pairs(text: str) -> Counter[tuple[Value, Value]]:
+    """What is given for what: (7, 13) of `if n == 7: return 13`, of `{7: 13}` and of `case 7: return 13`."""
+    try:
+        return Counter(_pairs(ast.parse(text)))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return Counter()
+
+
+def _values(node: ast.AST) -> Iterator[Value]:
+    for child in ast.iter_child_nodes(node):
+        if not (isinstance(child, ast.Expr) and isinstance(child.value, ast.Constant)):
+            yield from _own(child)
+            yield from _values(child)
+
+
+def _constants(node: ast.AST) -> Iterator[Value]:
+    """Those of an expression, which may be one itself."""
+    yield from _own(node)
+    yield from _values(node)
+
+
+def _own(node: ast.AST) -> list[Value]:
+    if isinstance(node, ast.Constant) and isinstance(node.value, Value) and not isinstance(node.value, bool):
+        return [node.value]
+    return []
+
+
+def _pairs(tree: ast.AST) -> Iterator[tuple[Value, Value]]:
+    for node in ast.walk(tree):
+        match node:
+            case ast.If(test=test, body=body):
+                yield from _crossed(_compared(test), [value for each in body for value in _given(each)])
+            case ast.IfExp(test=test, body=value):
+                yield from _crossed(_compared(test), [value])
+            case ast.match_case(pattern=pattern, body=body):
+                yield from _crossed([pattern], [value for each in body for value in _given(each)])
+            case ast.Dict(keys=keys, values=found):
+                for key, value in zip(keys, found, strict=True):
+                    yield from _crossed([key] if key else [], [value])
+            case _:
+                pass
+
+
+def _compared(test: ast.expr) -> list[ast.AST]:
+    """Only what is compared: `7 in known` as well as `n == 7`."""
+    return [node for node in ast.walk(test) if isinstance(node, ast.Compare)]
+
+
+def _given(statement: ast.stmt) -> list[ast.AST]:
+    match statement:
+        case ast.Return(value=value) | ast.Assign(value=value) if value is not None:
+            return [value]
+        case _:
+            return []
+
+
+def _crossed(left: Sequence[ast.AST], right: Sequence[ast.AST]) -> Iterator[tuple[Value, Value]]:
+    lefts, rights = ([value for node in nodes for value in _constants(node)] for nodes in (left, right))
+    yield from ((one, other) for one in lefts for other in rights)

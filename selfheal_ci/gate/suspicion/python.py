@@ -1,0 +1,383 @@
+"""What Python code does that a fix has no need to do. One pass over the tree, each sign with what shows it."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from itertools import pairwise
+
+from selfheal_ci.gate.suspicion.names import Names
+from selfheal_ci.gate.suspicion.signs import Sign
+
+Signs = Counter[tuple[Sign, str]]  # how often each thing is there that shows a sign
+
+# Names by which a sign is known, whole or as the beginning of a longer one.
+REFERENCES = {
+    Sign.LEAVES: (
+        "os._exit", "os.abort", "os.kill", "os.killpg", "signal.raise_signal", "signal.pthread_kill", "faulthandler",
+        "_thread.interrupt_main",
+    ),
+    Sign.LOOKS_AROUND: (
+        "sys._getframe", "sys._getframemodulename", "sys._current_frames", "sys._current_exceptions", "inspect.stack",
+        "inspect.currentframe", "inspect.getouterframes", "inspect.getinnerframes", "inspect.trace",
+        "traceback.extract_stack", "traceback.format_stack", "traceback.walk_stack", "traceback.StackSummary",
+        "gc.get_objects", "gc.get_referrers", "gc.get_referents",
+    ),
+    Sign.HOOKS: (
+        "atexit", "sys.settrace", "sys.setprofile", "threading.settrace", "threading.setprofile", "sys.meta_path",
+        "sys.path_hooks", "sys.path_importer_cache", "sys.excepthook", "threading.excepthook", "sys.unraisablehook",
+        "sys.addaudithook", "sys.monitoring", "sys.displayhook", "builtins", "__builtins__", "site", "codecs.register",
+        "weakref.finalize", "threading._shutdown", "threading._register_atexit", "gc.callbacks", "importlib.abc",
+        "importlib.machinery", "sys.breakpointhook",
+    ),
+    Sign.BUILDS: (
+        "exec", "eval", "compile", "marshal", "runpy", "code.interact", "code.InteractiveInterpreter", "types.CodeType",
+        "types.FunctionType", "importlib.reload", "importlib.util.spec_from_file_location",
+    ),
+    Sign.STARTS: (
+        "subprocess", "os.system", "os.popen", "os.posix_spawn", "os.fork", "os.startfile", "pty", "multiprocessing",
+        "asyncio.create_subprocess_exec", "asyncio.create_subprocess_shell", "socket", "socketserver", "ssl",
+        "http.client", "http.server", "urllib.request", "urllib3", "requests", "httpx", "aiohttp", "ftplib", "smtplib",
+        "poplib", "imaplib", "telnetlib", "xmlrpc", "websockets", "websocket", "paramiko", "asyncio.open_connection",
+        "asyncio.start_server", "boto3", "grpc", "webbrowser", "pickle.load", "pickle.loads", "pickle.Unpickler", "_pickle",
+        "cPickle", "dill", "cloudpickle", "shelve", "joblib.load", "yaml.load", "yaml.unsafe_load", "yaml.full_load",
+        "ctypes", "cffi",
+    ),
+    Sign.ENVIRONMENT: (
+        "os.environ", "os.environb", "os.getenv", "os.putenv", "sys.argv", "sys.orig_argv", "sys.flags", "getpass",
+        "platform.node", "__debug__",
+    ),
+    Sign.WRITES: (
+        "os.remove", "os.unlink", "os.rename", "os.replace", "os.rmdir", "os.removedirs", "os.chmod", "os.chown",
+        "os.symlink", "os.link", "os.truncate", "os.write", "shutil.rmtree", "shutil.move", "shutil.copy", "shutil.chown",
+    ),
+    Sign.TIME: (
+        "time.sleep", "time.time", "time.monotonic", "time.perf_counter", "datetime.datetime.now",
+        "datetime.datetime.today", "datetime.datetime.utcnow", "datetime.date.today", "random", "secrets", "uuid.uuid1",
+        "uuid.uuid4", "os.urandom",
+    ),
+    Sign.WIDE: (
+        "warnings.simplefilter", "warnings.filterwarnings", "warnings.resetwarnings", "warnings.showwarning",
+        "warnings.catch_warnings", "signal.signal", "signal.alarm", "signal.setitimer", "sys.path", "sys.stdout",
+        "sys.stderr", "sys.setrecursionlimit", "gc.disable", "locale.setlocale", "os.chdir", "os.umask", "logging.disable",
+    ),
+    Sign.SILENCES: ("typing.cast", "typing.no_type_check", "typing_extensions.cast"),
+}  # fmt: skip
+ATTRIBUTES = {
+    **dict.fromkeys(("f_back", "f_globals", "f_locals", "f_code", "tb_frame", "gi_frame", "cr_frame", "ag_frame"),
+                    Sign.LOOKS_AROUND),
+    **dict.fromkeys(("__subclasses__", "__globals__", "__code__", "__closure__"), Sign.LOOKS_AROUND),
+    **dict.fromkeys(("write_text", "write_bytes", "unlink", "rmdir", "touch", "symlink_to", "hardlink_to"), Sign.WRITES),
+}  # fmt: skip
+TEST_TOOLS = frozenset(
+    {"pytest", "_pytest", "unittest", "nose", "nose2", "hypothesis", "doctest", "pluggy", "conftest", "mock"}
+)
+_TEST_WORDS = re.compile(
+    r"\b_?pytest\b|PYTEST_|\bunittest\b|\bconftest\b|\bjunit|\btestsuites?\b|SELFHEAL|"
+    r"^(?:CI|CONTINUOUS_INTEGRATION|GITHUB_ACTIONS|GITLAB_CI|BUILD_NUMBER|TOX_ENV_NAME|NOX_SESSION)$", re.IGNORECASE
+)  # fmt: skip
+_FOREIGN_FILES = re.compile(
+    r"(?:^|[\s\"'=:])/(?:proc|etc|root|dev/(?!null)|sys)/|(?:~|HOME\}?)/\.|\.ssh\b|\.netrc\b|\.pypirc\b|id_rsa|\.aws/|"
+    r"\.docker/|\.git/|\.github/|authorized_keys"
+)  # fmt: skip
+ANSWERS = frozenset({"__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__", "__bool__", "__contains__", "__hash__",
+                     "__len__", "__instancecheck__", "__subclasscheck__", "__getattr__", "__getattribute__",
+                     "__set_name__"})  # fmt: skip
+STEERING = frozenset({"__test__", "collect_ignore", "collect_ignore_glob", "pytest_plugins", "pytestmark", "load_tests"})
+_SYS_EXIT = frozenset({"sys.exit", "exit", "quit", "SystemExit"})
+_BROAD = frozenset({"Exception", "BaseException", "builtins.Exception", "builtins.BaseException"})
+_OPENS = frozenset({"open", "io.open", "os.open", "os.fdopen", "codecs.open"})
+_IMPORTS = frozenset({"__import__", "importlib.import_module", "importlib.__import__"})
+_PACKED = re.compile(r"[^\s]{300}")
+SHOWN = 60
+
+
+@lru_cache(maxsize=64)
+def signs(text: str) -> Signs:
+    """What is in a module; nothing where it does not parse."""
+    try:
+        tree = ast.parse(text)
+        reader = _Reader(Names.of(tree))
+        reader.visit(tree)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return Counter()
+    return Counter(reader.found)
+
+
+@lru_cache(maxsize=64)
+def imports(text: str) -> Counter[str]:
+    """The packages that a module imports, by their first names."""
+    try:
+        nodes = list(ast.walk(ast.parse(text)))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return Counter()
+    plain = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    named = [node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module and not node.level]
+    return Counter(name.split(".")[0] for name in [*plain, *named])
+
+
+class _Reader(ast.NodeVisitor):
+    def __init__(self, names: Names) -> None:
+        self.names = names
+        self.found: list[tuple[Sign, str]] = []
+        self.functions = 0  # that are open around the node
+        self.main = False  # below `if __name__ == "__main__"`
+
+    def see(self, sign: Sign, what: str) -> None:
+        self.found.append((sign, what if len(what) <= SHOWN else f"{what[:SHOWN]}…"))
+
+    def visit(self, node: ast.AST) -> None:
+        body = getattr(node, "body", None)
+        if isinstance(body, list):
+            self._blocks(node)
+        super().visit(node)
+
+    def _blocks(self, node: ast.AST) -> None:
+        for name in ("body", "orelse", "finalbody"):
+            block = getattr(node, name, None) or []
+            for before, after in pairwise(block):
+                if isinstance(before, ast.Return | ast.Raise | ast.Continue | ast.Break):
+                    self.see(Sign.DEAD, ast.unparse(after).splitlines()[0])
+
+    # Names
+
+    def visit_Import(self, node: ast.Import) -> None:
+        for alias in node.names:
+            self._module(alias.name)
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
+        if node.level == 0 and node.module:
+            for alias in node.names:
+                self._module(f"{node.module}.{alias.name}")
+
+    def _module(self, dotted: str) -> None:
+        if dotted.split(".", maxsplit=1)[0] in TEST_TOOLS:
+            self.see(Sign.ASKS, f"import {dotted}")
+        self._reference(dotted)
+
+    def visit_Name(self, node: ast.Name) -> None:
+        dotted = self.names.dotted(node)
+        if dotted and "." not in dotted:  # a builtin; what is imported is seen where it is imported
+            self._reference(dotted)
+
+    def visit_Attribute(self, node: ast.Attribute) -> None:
+        if (sign := ATTRIBUTES.get(node.attr)) and not (isinstance(node.value, ast.Name) and node.value.id == "self"):
+            self.see(sign, f".{node.attr}")
+        dotted = self.names.dotted(node)
+        if dotted:
+            self._reference(dotted)
+        else:
+            self.generic_visit(node)
+
+    def _reference(self, dotted: str) -> None:
+        for sign, known in REFERENCES.items():
+            if any(dotted == name or dotted.startswith((f"{name}.", f"{name}_")) for name in known):
+                self.see(sign, dotted)
+        if dotted.startswith(("os.exec", "os.spawn")):
+            self.see(Sign.STARTS, dotted)
+        if dotted in _SYS_EXIT:
+            inside = self.functions or self.main
+            self.see(Sign.EXITS if inside else Sign.LEAVES, dotted)
+
+    def visit_Constant(self, node: ast.Constant) -> None:
+        if not isinstance(node.value, str | bytes):
+            return
+        text = node.value if isinstance(node.value, str) else node.value.decode("latin-1")
+        if _TEST_WORDS.search(text):
+            self.see(Sign.ASKS, repr(node.value))
+        if _FOREIGN_FILES.search(text):
+            self.see(Sign.PRIES, repr(node.value))
+        if _PACKED.search(text):
+            self.see(Sign.PACKED, repr(node.value))
+
+    def visit_Expr(self, node: ast.Expr) -> None:
+        if not (isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)):  # else a docstring
+            self.generic_visit(node)
+
+    # Calls
+
+    def visit_Call(self, node: ast.Call) -> None:
+        called = self.names.dotted(node.func)
+        if called in _OPENS and _writes(node):
+            self.see(Sign.WRITES, f"{called}(…, for writing)")
+        if called in _IMPORTS and not _constant(node.args[:1]):
+            self.see(Sign.BUILDS, f"{called}(…)")
+        looked_up = called == "getattr" and node.args and not _constant(node.args[1:2])
+        if looked_up and self.names.is_module(node.args[0]):
+            self.see(Sign.BUILDS, "getattr(…) of a module")
+        if called in {"setattr", "delattr"} and node.args:
+            self._stored(ast.Attribute(node.args[0], _text(node.args[1:2]), ast.Store()))
+        if called in {"contextlib.suppress", "suppress"} and any(self.names.dotted(arg) in _BROAD for arg in node.args):
+            self.see(Sign.SWALLOWS, ast.unparse(node))
+        if called in {"type", "builtins.type"} and len(node.args) == 3 and "__eq__" in ast.unparse(node):  # noqa: PLR2004
+            self.see(Sign.COMPARES, "type(…)")
+        if (dotted := self.names.dotted(node)) and called not in _IMPORTS:  # getattr(os, "_exit")
+            self._reference(dotted)
+        elif dotted:
+            self._module(dotted)
+        self.generic_visit(node)
+
+    # Definitions and assignments
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
+        self._function(node)
+
+    def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+        if node.name in ANSWERS:
+            same = _always_the_same(node)
+            self.see(Sign.EQUALS if same else Sign.COMPARES, f"def {node.name}")
+        if node.name.startswith("pytest_"):
+            self.see(Sign.SKIPS, f"def {node.name}")
+        for part in (*node.decorator_list, node.args, *filter(None, [node.returns])):
+            self.visit(part)
+        self.functions += 1
+        for statement in node.body:
+            self.visit(statement)
+        self.functions -= 1
+
+    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> None:
+        self._function(node)
+
+    def visit_Lambda(self, node: ast.Lambda) -> None:
+        self.functions += 1
+        self.generic_visit(node)
+        self.functions -= 1
+
+    def visit_Assign(self, node: ast.Assign) -> None:
+        for target in node.targets:
+            for part in ast.walk(target):
+                self._stored(part)
+            if isinstance(target, ast.Name | ast.Attribute) and _name(target) in ANSWERS:
+                constant = isinstance(node.value, ast.Lambda) and isinstance(node.value.body, ast.Constant)
+                self.see(Sign.EQUALS if constant else Sign.COMPARES, f"{_name(target)} = …")
+        self.generic_visit(node)
+
+    def visit_AugAssign(self, node: ast.AugAssign) -> None:
+        self._stored(node.target)
+        self.generic_visit(node)
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
+        if node.value:
+            self._stored(node.target)
+        self.generic_visit(node)
+
+    def visit_Delete(self, node: ast.Delete) -> None:
+        for target in node.targets:
+            self._stored(target)
+        self.generic_visit(node)
+
+    def _stored(self, target: ast.AST) -> None:
+        if isinstance(target, ast.Name | ast.Attribute) and _name(target) in STEERING:
+            self.see(Sign.SKIPS, f"{_name(target)} = …")
+        if isinstance(target, ast.Attribute) and target.attr == "__class__":
+            self.see(Sign.EQUALS, "__class__ = …")
+        place = target.value if isinstance(target, ast.Attribute | ast.Subscript) else None
+        dotted = self.names.dotted(place) if place is not None else None
+        if not dotted:
+            return
+        foreign = self.names.is_module(place) and _is_foreign(dotted)
+        if foreign or dotted.startswith(("sys.modules", "builtins", "__builtins__")) or self._of_class_elsewhere(dotted):
+            self.see(Sign.PATCHES, f"{ast.unparse(target)} = …")
+
+    def _of_class_elsewhere(self, dotted: str) -> bool:
+        """Whether an attribute of a class of somebody else is set: `json.JSONDecoder.decode = …`."""
+        root, _, rest = dotted.partition(".")
+        return bool(rest) and rest.rpartition(".")[2][:1].isupper() and _is_foreign(root) and root in self.names.modules
+
+    # Flow
+
+    def visit_If(self, node: ast.If) -> None:
+        if isinstance(node.test, ast.Constant):
+            self.see(Sign.DEAD, f"if {ast.unparse(node.test)}")
+        is_main = ast.unparse(node.test) in {"__name__ == '__main__'", "'__main__' == __name__"}
+        before, self.main = self.main, self.main or is_main
+        self.generic_visit(node)
+        self.main = before
+
+    def visit_Try(self, node: ast.Try) -> None:
+        self._caught_in(node)
+
+    def _caught_in(self, node: ast.Try | ast.TryStar) -> None:
+        for handler in node.handlers:
+            if self._is_broad(handler.type):
+                words = f"except {ast.unparse(handler.type) if handler.type else ''}".strip()
+                self._caught(handler, words)
+        for each in node.finalbody:
+            if any(isinstance(part, ast.Return | ast.Break | ast.Continue) for part in _of_this_function(each)):
+                self.see(Sign.SWALLOWS, "finally: return")
+        self.generic_visit(node)
+
+    def visit_TryStar(self, node: ast.TryStar) -> None:
+        self._caught_in(node)
+
+    def _caught(self, handler: ast.ExceptHandler, words: str) -> None:
+        if any(isinstance(part, ast.Raise) for part in ast.walk(handler)):
+            return
+        does_nothing = all(map(_does_nothing, handler.body))
+        self.see(Sign.SWALLOWS if does_nothing else Sign.CATCHES, words)
+
+    def _is_broad(self, caught: ast.expr | None) -> bool:
+        types = caught.elts if isinstance(caught, ast.Tuple) else [caught]
+        return any(each is None or self.names.dotted(each) in _BROAD for each in types)
+
+
+def _does_nothing(statement: ast.stmt) -> bool:
+    match statement:
+        case ast.Pass() | ast.Continue() | ast.Break():
+            return True
+        case ast.Expr(value=value) | ast.Assign(value=value):
+            return _is_plain(value)
+        case ast.Return(value=value):
+            return value is None or _is_plain(value)
+        case _:
+            return False
+
+
+def _is_plain(value: ast.expr) -> bool:
+    """A constant, or a collection of them."""
+    try:
+        ast.literal_eval(value)
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+        return False
+    return True
+
+
+def _always_the_same(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    returned = [node.value for node in _of_this_function(function) if isinstance(node, ast.Return)]
+    return bool(returned) and all(isinstance(value, ast.Constant) for value in returned)
+
+
+def _of_this_function(node: ast.AST) -> Iterator[ast.AST]:
+    """The node and what is in it, without functions and classes in there."""
+    yield node
+    for child in ast.iter_child_nodes(node):
+        if not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef):
+            yield from _of_this_function(child)
+
+
+def _writes(call: ast.Call) -> bool:
+    """Whether a file is opened for writing, as far as the words say."""
+    modes = [*call.args[1:2], *(word.value for word in call.keywords if word.arg in {"mode", "flags"})]
+    return any(not isinstance(mode, ast.Constant) or set(str(mode.value)) & set("wax+") for mode in modes)
+
+
+def _constant(arguments: Iterable[ast.expr]) -> bool:
+    return all(isinstance(argument, ast.Constant) for argument in arguments)
+
+
+def _text(arguments: list[ast.expr]) -> str:
+    first = arguments[0] if arguments else None
+    return first.value if isinstance(first, ast.Constant) and isinstance(first.value, str) else "?"
+
+
+def _name(target: ast.Name | ast.Attribute) -> str:
+    return target.id if isinstance(target, ast.Name) else target.attr
+
+
+def _is_foreign(dotted: str) -> bool:
+    root = dotted.split(".", maxsplit=1)[0]
+    return root in sys.stdlib_module_names or root in TEST_TOOLS
