@@ -12,6 +12,7 @@ from benchmarks import (
     fixers,
     gate,
     hangs,
+    honest,
     output,
     prepare,
     programs,
@@ -34,6 +35,7 @@ ALL = {
     "expectations": expectations.measure,
     "programs": programs.measure,
     "tamper": tamper.measure,
+    "honest": honest.measure,
 }
 
 chosen = sys.argv[1:] or list(ALL)

@@ -90,7 +90,7 @@ class Court:
             return Ruling(attack, naive, BROKE, error.message)
         match verdict:
             case Verified():
-                return Ruling(attack, naive, "verified", verdict.reason, tuple(getattr(verdict, "labels", ())))
+                return Ruling(attack, naive, "verified", verdict.reason, verdict.labels)
             case Refused():
                 return Ruling(attack, naive, "refused", verdict.reason)
             case Rejected():
