@@ -13,6 +13,7 @@ from benchmarks import (
     gate,
     hangs,
     honest,
+    injections,
     output,
     prepare,
     programs,
@@ -35,6 +36,7 @@ ALL = {
     "expectations": expectations.measure,
     "programs": programs.measure,
     "tamper": tamper.measure,
+    "injections": injections.measure,
     "honest": honest.measure,
 }
 
