@@ -9,6 +9,7 @@ from benchmarks import (
     detect,
     dont_patch,
     expectations,
+    faults,
     fixers,
     gate,
     hangs,
@@ -38,6 +39,7 @@ ALL = {
     "tamper": tamper.measure,
     "injections": injections.measure,
     "honest": honest.measure,
+    "faults": faults.measure,
 }
 
 chosen = sys.argv[1:] or list(ALL)

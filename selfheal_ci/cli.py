@@ -14,7 +14,7 @@ import click
 
 from selfheal_ci import __version__
 from selfheal_ci.config import DOCTOR, HEAL, OPTIONS, PUBLISH, SHELL, Option
-from selfheal_ci.errors import SelfhealError
+from selfheal_ci.errors import MachineError, SelfhealError
 
 COMMAND_LAST = {"allow_interspersed_args": False}  # what follows the first word of a command is the command's own
 BROKEN, INTERRUPTED = 7, 130
@@ -45,9 +45,11 @@ class Command(click.Command):
             _end(ctx, str(error), error.exit_code)
         except KeyboardInterrupt:
             _end(ctx, "interrupted; nothing is left running", INTERRUPTED)
+        except OSError as refused:
+            _trace(ctx, refused)
+            _end(ctx, str(MachineError(refused)), BROKEN)
         except Exception as bug:  # noqa: BLE001  the edge: what nobody foresaw
-            if ctx.obj and ctx.obj["verbose"]:
-                _say("".join(traceback.format_exception(bug)))
+            _trace(ctx, bug)
             hint = "this is a bug of selfheal's: please report it with what `selfheal -v` prints"
             _end(ctx, f"{type(bug).__name__}: {bug}\n  {hint}", BROKEN)
 
@@ -68,6 +70,11 @@ def _heed(*signals: signal.Signals) -> None:
     for each in signals:
         if signal.getsignal(each) is not signal.SIG_IGN:
             signal.signal(each, interrupt)
+
+
+def _trace(ctx: click.Context, error: Exception) -> None:
+    if ctx.obj and ctx.obj["verbose"]:
+        _say("".join(traceback.format_exception(error)))
 
 
 def _end(ctx: click.Context, message: str, exit_code: int) -> None:

@@ -59,6 +59,15 @@ class ToolError(SelfhealError):
     """A program we need is missing or broke."""
 
 
+class MachineError(SelfhealError):
+    """The machine refused something that nobody could foresee: a disk is full, memory gave out, a right is missing."""
+
+    def __init__(self, refused: OSError) -> None:
+        where = f"{refused.filename}: " if refused.filename else ""
+        hint = "see to the disk, the memory and the rights here, then run again: what was done is found again"
+        super().__init__(f"{where}{refused.strerror or refused}", hint=hint)
+
+
 class ReportError(SelfhealError):
     """A report cannot be read; the output is read instead."""
 

@@ -12,6 +12,8 @@ from selfheal_ci.deliver import artifact, body
 from selfheal_ci.deliver.artifact import Artifact, Delivery
 from selfheal_ci.errors import ArtifactError, NothingToPublishError, PolicyError, UsageError
 from selfheal_ci.gate.policy import MAY_REFORMAT_TESTS, Policy
+from selfheal_ci.gate.scene import scene_of
+from selfheal_ci.gate.suspicion import Scene, suspicions
 from selfheal_ci.paths import is_judge
 from selfheal_ci.ports import Files, Forge, History
 from selfheal_ci.values import Changes, Content, PatchedFile, Publication, Published, Status, Step, Tree
@@ -45,6 +47,7 @@ class Wishes:
 
 def publish(folder: Path, publication: Publication, forge: Forge) -> Published:
     """Make the fix branch and its request, and write down where they are. Publishing again finds the first."""
+    artifact.expect_writable(folder)
     published = forge.publish(publication)
     artifact.write_publication(folder, published)
     return published
@@ -62,10 +65,13 @@ def check(
     commit = _published_commit(told, folder, store, repository)
     failing = store.tree(commit)
     changes = _changes(told, failing)
-    remedy = _remedy(told, commit, changes, store)
+    green = _green(told, commit, store)
+    remedy = _remedy(told, changes, green)
     step = next((step for step in steps if step.name == told.step), None)
-    if broken := policy.violations(failing, changes, remedy=remedy, read=store.read, step=step):
+    if broken := policy.violations(failing, changes, remedy=remedy, read=store.read, step=step, green=green):
         raise PolicyError("the patch breaks the policy: " + "; ".join(map(one_line, broken)), hint="nothing was published")
+    if refused := [each.words for each in suspicions(_scene(told, changes, failing, green, store)) if each.refused]:
+        raise PolicyError("the patch is suspicious: " + "; ".join(map(one_line, refused)), hint="nothing was published")
     if store.patch(failing, store.write(failing, changes)) != delivery.patch:
         raise ArtifactError(f"{folder / 'fix.patch'} says something else than heal.json", hint=AGAIN)
     return _publication(delivery, commit, wishes)
@@ -114,7 +120,7 @@ def _content(file: PatchedFile) -> Content | None:
     return None if file.content is None else Content(file.content, file.mode)
 
 
-def _remedy(told: Artifact, commit: str, changes: Changes, store: Store) -> str:
+def _remedy(told: Artifact, changes: Changes, green: Tree | None) -> str:
     """Whose rules the patch is held to. That it is a revert is seen from the history, not believed.
 
     That it is a fixer's is believed: it counts only where the configuration says that the step is a formatter's check.
@@ -124,19 +130,26 @@ def _remedy(told: Artifact, commit: str, changes: Changes, store: Store) -> str:
         raise ArtifactError("heal.json has no verified attempt", hint=AGAIN)
     gone = [path for path, content in changes.files.items() if content is None]
     if gone:
-        return "revert" if _were_not_there(gone, told, commit, store) else "publish"
+        return "revert" if green and not any(path in green.entries for path in gone) else "publish"
     fixers = [attempt for attempt in verified if attempt.remedy in MAY_REFORMAT_TESTS]
     others = [path for attempt in verified if attempt not in fixers for path in attempt.files]
     return fixers[0].remedy if fixers and not any(map(is_judge, others)) else "publish"
 
 
-def _were_not_there(paths: Sequence[str], told: Artifact, commit: str, store: Store) -> bool:
-    """Whether an earlier commit, the one that is told to be green, had none of these files: taking them out is a revert."""
+def _green(told: Artifact, commit: str, store: Store) -> Tree | None:
+    """The tree that is told to be green, if it is of an earlier commit. What it has is not new."""
     base = told.source.base.commit if told.source and told.source.base else None
-    if base is None or not store.is_ancestor(base, commit):
-        return False
-    before = store.tree(base).entries
-    return not any(path in before for path in paths)
+    return store.tree(base) if base and store.is_ancestor(base, commit) else None
+
+
+def _scene(told: Artifact, changes: Changes, failing: Tree, green: Tree | None, store: Store) -> Scene:
+    def before(path: str) -> bytes | None:
+        entry = failing.entries.get(path)
+        return store.read(entry) if entry else None
+
+    targets = [failure.id for failure in told.failures]
+    hunks = {hunk.path for hunk in store.hunks(green, failing)} if green else set()
+    return scene_of(changes, failing, store.read, before=before, green=green, hunks=hunks, targets=targets, known=targets)
 
 
 def _publication(delivery: Delivery, commit: str, wishes: Wishes) -> Publication:

@@ -6,7 +6,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from selfheal_ci.deliver import artifact
+from selfheal_ci.deliver.recount import key_of
 from selfheal_ci.values import (
     Attempt,
     Attested,
@@ -133,7 +133,7 @@ def an_infrastructure() -> Healing:
 
 
 def a_key(healing: Healing) -> str | None:
-    return artifact.key(healing.source.repository, healing.source.branch, healing.failures)
+    return key_of(healing, len(healing.failures))
 
 
 def assert_golden(name: str, text: str) -> None:

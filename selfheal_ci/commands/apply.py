@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from selfheal_ci.deliver import artifact
 from selfheal_ci.errors import NothingToPublishError, TargetMovedError, UsageError
 from selfheal_ci.store import Store, open_store
 from selfheal_ci.values import PatchedFile, Status, blob_id
+from selfheal_ci.wiring.workplace import workplace
 from selfheal_ci.words import one_line
 
 UNCHANGED = "nothing was changed"
@@ -42,7 +42,7 @@ def check(files: Sequence[PatchedFile], source: Path, *, home: str | None = None
     now = {file.path: _read(source, file.path) for file in files}
     if all(_is_before(file, now[file.path]) for file in files):
         return files
-    with tempfile.TemporaryDirectory() as work, open_store(source, Path(work), home=Path(home) if home else None) as store:
+    with workplace() as work, open_store(source, work / "store", home=Path(home) if home else None) as store:
         return [_converted(file, now[file.path], folder=source, store=store) for file in files]
 
 

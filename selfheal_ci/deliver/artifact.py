@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import fcntl
 import hashlib
-import json
 import os
 import shutil
 import stat
@@ -16,14 +15,14 @@ from pathlib import Path
 
 from selfheal_ci.deliver import body
 from selfheal_ci.deliver.records import Artifact, PublishRecord, dumped, parsed, publish_schema, schema
-from selfheal_ci.deliver.recount import patch_record, recount, recount_error
+from selfheal_ci.deliver.recount import key_of, patch_record, recount, recount_error
 from selfheal_ci.errors import ArtifactError, PolicyError, SelfhealError, UsageError
 from selfheal_ci.redact import Redactor
-from selfheal_ci.values import Changes, Failure, Healing, Published, Status, Tree
+from selfheal_ci.values import Changes, Healing, Published, Status, Tree
 
 __all__ = [
-    "Artifact", "Delivery", "PublishRecord", "claim", "key", "prepare_folder", "publish_schema", "read", "receive",
-    "schema", "write", "write_error", "write_publication",
+    "Artifact", "Delivery", "PublishRecord", "claim", "expect_writable", "prepare_folder", "publish_schema", "read",
+    "receive", "schema", "write", "write_error", "write_publication",
 ]  # fmt: skip
 
 MOST_BYTES = 10 << 20  # heal.json and the files it lists, together
@@ -45,25 +44,19 @@ class Delivery:
     patch: bytes  # empty unless healed
 
 
-def key(repository: str, branch: str | None, failures: Iterable[Failure]) -> str | None:
-    """What makes a healing the same as an earlier one; None when nothing failed."""
-    fingerprints = sorted({failure.fingerprint for failure in failures})
-    if not fingerprints:
-        return None
-    return hashlib.sha256(json.dumps([repository, branch, fingerprints]).encode()).hexdigest()
-
-
 @contextmanager
-def claim(path: Path) -> Iterator[None]:
-    """Keep the output folder from other healings until this ends, however. Raises UsageError when one has it.
+def claim(path: Path, *, make: bool = True) -> Iterator[None]:
+    """Keep the output folder from other commands until this ends, however. Raises UsageError when one has it.
 
     The folder itself is locked: no file tells of it. Where a file system knows no locks, nothing is kept.
     """
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        if make:
+            path.mkdir(parents=True, exist_ok=True)
         opened = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as wrong:
-        raise UsageError(f"{path}: cannot be the output folder: {wrong.strerror}", hint="name one with --output") from wrong
+        hint = "name one with --output" if make else "name the one that `selfheal heal` wrote with --input"
+        raise UsageError(f"{path}: cannot be the output folder: {wrong.strerror}", hint=hint) from wrong
     try:
         with suppress(OSError):
             _lock(path, opened)
@@ -76,8 +69,8 @@ def _lock(path: Path, opened: int) -> None:
     try:
         fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as held:
-        hint = "wait for it, or give --output another folder"
-        raise UsageError(f"another healing is writing to {path}", hint=hint) from held
+        hint = "wait for it; a healing may also get another folder with --output"
+        raise UsageError(f"another selfheal is at work in {path}", hint=hint) from held
 
 
 def prepare_folder(path: Path) -> None:
@@ -92,7 +85,8 @@ def prepare_folder(path: Path) -> None:
     if strange := _strange(path, entries):
         hint = "empty it, or name another folder with --output"
         raise UsageError(f"{path} has {strange!r} in it, which selfheal did not write", hint=hint)
-    for entry in entries:
+    # The mark goes last: what a killed one leaves is known for ours.
+    for entry in sorted(entries, key=lambda entry: entry.name == ".gitignore"):
         shutil.rmtree(entry.path) if entry.is_dir(follow_symlinks=False) else os.unlink(entry.path)  # noqa: PTH108
     _put(path, ".gitignore", MARK)
 
@@ -101,7 +95,6 @@ def write(
     folder: Path,
     healing: Healing,
     *,
-    key: str | None,
     engine: str,
     patch: bytes,
     redactor: Redactor,
@@ -113,12 +106,13 @@ def write(
     """
     told = _told(healing, redactor)
     patch_name = _patch_name(healing, patch, redactor)
-    report = body.report(told, patch=redactor.data(patch) if patch_name else b"", key=key, engine=engine).encode()
-    files = {"report.md": report} | ({patch_name: patch} if patch_name else {})
-    listed = {name: _digest(data) for name, data in files.items() if name in {"report.md", "fix.patch"}}
+    shown = redactor.data(patch) if patch_name else b""
     patched = patch_record(healing, healed) if healed and patch_name == "fix.patch" else None
     for most in MOST_LISTED:
-        artifact = recount(told, key=key, engine=engine, patch=patched, files=listed, most=most)
+        report = body.report(told, patch=shown, key=key_of(told, most), engine=engine).encode()
+        files = {"report.md": report} | ({patch_name: patch} if patch_name else {})
+        listed = {name: _digest(data) for name, data in files.items() if name in {"report.md", "fix.patch"}}
+        artifact = recount(told, engine=engine, patch=patched, files=listed, most=most)
         raw = dumped(artifact)
         if len(raw) + sum(map(len, files.values())) <= MOST_BYTES:
             break
@@ -142,10 +136,19 @@ def write_error(
     return artifact
 
 
+def expect_writable(folder: Path) -> None:
+    """Raises UsageError when what was published could not be written down: better before it is."""
+    if not os.access(folder, os.W_OK):
+        raise UsageError(f"{folder} cannot be written", hint="publish from a copy of it: publish.json is written there")
+
+
 def write_publication(folder: Path, published: Published) -> PublishRecord:
-    """Write `publish.json` beside what was published."""
+    """Write `publish.json` beside what was published. Raises SelfhealError, which says where the fix is all the same."""
     record = PublishRecord(branch=published.branch, commit=published.commit, url=published.url, number=published.number)
-    _put(folder, "publish.json", dumped(record))
+    try:
+        _put(folder, "publish.json", dumped(record))
+    except SelfhealError as refused:
+        raise SelfhealError(f"the fix is on {published.branch}, but {refused.message}", hint=refused.hint) from refused
     return record
 
 
@@ -209,7 +212,8 @@ def _strange(path: Path, entries: Iterable[os.DirEntry[str]]) -> str | None:
         folder = entry.is_dir(follow_symlinks=False)
         if entry.name not in (FOLDERS if folder else ours):
             return entry.name
-    return None if not names or "heal.json" in names or _marked(path) else min(names)
+    started = {".gitignore.part"}  # all that is there of one who was killed before its mark was
+    return None if names <= started or "heal.json" in names or _marked(path) else min(names - started)
 
 
 def _marked(path: Path) -> bool:

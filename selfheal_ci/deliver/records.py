@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import json
 import math
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal, NoReturn, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, model_validator
@@ -40,7 +42,7 @@ class _Record(BaseModel):
 
 
 class BaseRecord(_Record):
-    commit: Text
+    commit: ObjectId
     attested_by: Attested
 
 
@@ -177,6 +179,9 @@ class Artifact(_Record):
             raise ValueError("a patch belongs to a healed step, and to no other")
         if healed and (self.key is None or self.source is None):
             raise ValueError("a healed step has a key and a source")
+        failed = (failure.fingerprint for failure in self.failures)
+        if self.key != (key(self.source.repository, self.source.branch, failed) if self.source else None):
+            raise ValueError("key is not the digest of the repository, the branch and the fingerprints that it names")
         return self
 
 
@@ -187,6 +192,12 @@ class PublishRecord(_Record):
     commit: ObjectId
     url: Text | None
     number: Count | None
+
+
+def key(repository: str, branch: str | None, fingerprints: Iterable[str]) -> str | None:
+    """What makes a healing the same as an earlier one; None when nothing failed."""
+    failed = sorted(set(fingerprints))
+    return hashlib.sha256(json.dumps([repository, branch, failed]).encode()).hexdigest() if failed else None
 
 
 def schema() -> dict[str, Any]:

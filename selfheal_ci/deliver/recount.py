@@ -17,6 +17,7 @@ from selfheal_ci.deliver.records import (
     FileRecord,
     PatchRecord,
     SourceRecord,
+    key,
 )
 from selfheal_ci.values import (
     Attempt,
@@ -37,15 +38,19 @@ from selfheal_ci.values import (
 )
 
 
-def recount(
-    told: Healing, *, key: str | None, engine: str, patch: PatchRecord | None, files: dict[str, str], most: int
-) -> Artifact:
+def key_of(told: Healing, most: int) -> str | None:
+    """The key of a healing of which at most `most` failures are listed: whoever reads the list can make it again."""
+    source = _source(told.source)
+    return key(source.repository, source.branch, (_failure(failure, None).fingerprint for failure in told.failures[:most]))
+
+
+def recount(told: Healing, *, engine: str, patch: PatchRecord | None, files: dict[str, str], most: int) -> Artifact:
     """What `heal.json` says, with at most `most` failures and ids, of a healing whose texts are redacted already."""
     kinds = told.finding.kinds if told.finding else {}
     return Artifact.model_validate(
         {
             "schema": 1,
-            "key": key,
+            "key": key_of(told, most),
             "status": told.status,
             "step": told.step.name,
             "engine": engine,

@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from selfheal_ci.engines.holding import LOCK, hold, remove_unheld
+from selfheal_ci.engines.holding import LOCK, hold, new_folder, remove_unheld
 from selfheal_ci.engines.host import remove
 from selfheal_ci.engines.made import stamp, text_of
 from selfheal_ci.engines.toolchains import Host
@@ -90,8 +90,7 @@ class States:
                 return
         remove_unheld(place)  # of no use any more
         self._sweep()
-        folder = Path(tempfile.mkdtemp(prefix=NEW, dir=self.folder))
-        with hold(folder, new=True):
+        with new_folder(self.folder, NEW) as folder:
             state = State(folder)
             try:
                 yield state

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from selfheal_ci.errors import ForgeError, TargetMovedError, UsageError
 from selfheal_ci.store import Store
 from selfheal_ci.store.remote import KEPT, Address, Remote, branch_ref
+from selfheal_ci.store.trees import make_commit
 from selfheal_ci.values import Changes, Content, PatchedFile, Publication, Published, Tree
 
-IDENTITY = {"NAME": "selfheal-ci", "EMAIL": "selfheal-ci@users.noreply.github.com"}
+WHO = "selfheal-ci <selfheal-ci@users.noreply.github.com>"
 MOST_BRANCHES = 20  # of one healing: -2, -3, …
 _BRANCH = re.compile(r"[A-Za-z0-9._/-]+")
 
@@ -56,12 +57,8 @@ class GitForge:
                     hint="`selfheal heal` starts from what is there now",
                 )
         healed = self.store.write(there, _changes(publication))
-        date = self.store.git.run("log", "-1", "--format=%ct", head, "--").decode().strip()
-        who = {f"GIT_{role}_{what}": value for role in ("AUTHOR", "COMMITTER") for what, value in IDENTITY.items()}
-        when = {"GIT_AUTHOR_DATE": f"@{date} +0000", "GIT_COMMITTER_DATE": f"@{date} +0000"}
-        message = publication.message.rstrip("\n") + "\n"
-        made = self.store.git.run("commit-tree", healed.id, "-p", head, stdin=message.encode(), env=who | when)
-        return made.decode().strip()
+        date = int(self.store.git.run("log", "-1", "--format=%ct", head, "--"))
+        return make_commit(self.store.git, healed.id, publication.message, who=WHO, seconds=date, parents=[head])
 
     def _claim(self, remote: Remote, name: str, commit: str, publication: Publication) -> Published | None:
         """Create the branch, or find the same fix on it; None when it holds another one."""

@@ -61,7 +61,7 @@ def _file(words: Iterable[str]) -> str | None:
 
 def _called(word: str, named: Names) -> list[str]:
     """The files of this name; where there is none just there, those below: the command may stand in another folder."""
-    name = posixpath.normpath(word).lstrip("./")
+    name = re.sub(r"^(?:\.{1,2}/)+", "", posixpath.normpath(word))
     alike = named.get(posixpath.basename(name), [])
     if name in alike:
         return [name]

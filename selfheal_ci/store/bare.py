@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import re
 from pathlib import Path
 
 from selfheal_ci.store.checkout import Checkout
@@ -19,6 +17,8 @@ SETTINGS = """[core]
 	auto = 0
 [maintenance]
 	auto = false
+[fetch]
+	unpackLimit = 1
 [attr]
 	tree = {empty}
 """
@@ -31,13 +31,10 @@ EMPTY_TREE = {
 def make_store(checkout: Checkout, work: Path) -> Git:
     """A bare repository without hooks, templates or anything of the checkout's configuration."""
     work.mkdir(mode=0o700, parents=True, exist_ok=True)
-    git = Git(work.resolve(), checkout.object_format)
+    git = Git(work.resolve(), checkout.object_format, checkout.objects)
     git.run("init", "--bare", "--quiet", "--template=", f"--object-format={checkout.object_format}")
     with (git.folder / "config").open("a") as config:
         config.write(SETTINGS.format(empty=EMPTY_TREE[checkout.object_format]))
-    info = git.folder / "objects" / "info"
-    info.mkdir(exist_ok=True)
-    (info / "alternates").write_bytes(b"".join(_alternate(folder) for folder in checkout.objects))
     (git.folder / "info").mkdir(exist_ok=True)
     (git.folder / "info" / "exclude").write_bytes(checkout.excludes)
     refs = b"".join(f"{id_} {name}\n".encode("utf-8", "surrogateescape") for name, id_ in sorted(checkout.refs.items()))
@@ -46,8 +43,3 @@ def make_store(checkout: Checkout, work: Path) -> Git:
         (git.folder / "shallow").write_bytes(checkout.shallow)
     (git.folder / "HEAD").write_text(f"{checkout.commit or 'ref: refs/selfheal/unborn'}\n")
     return git
-
-
-def _alternate(folder: Path) -> bytes:
-    """The folder as git reads it, quoted: a name may hold a line feed."""
-    return b'"' + re.sub(rb'[\n"\\]', lambda match: b"\\%03o" % ord(match[0]), os.fsencode(folder)) + b'"\n'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -32,6 +33,12 @@ ENVIRONMENT = {
 }
 
 
+LEAST_ROOM = 1 << 16  # bytes without which a disk is full
+BORROWED = "GIT_ALTERNATE_OBJECT_DIRECTORIES"
+# For commands that write objects: git gives one that it finds elsewhere a new time, in the checkout as well.
+ALONE = {BORROWED: ""}
+
+
 @dataclass(frozen=True)
 class Answer:
     """What git said, whether it worked or not."""
@@ -47,6 +54,7 @@ class Git:
 
     folder: Path
     object_format: str = "sha1"
+    borrowed: tuple[Path, ...] = ()  # folders with objects of others, which are read alone
 
     def run(
         self, *words: str, stdin: bytes | BinaryIO = b"", env: Mapping[str, str] | None = None, timeout: float = 120.0
@@ -55,41 +63,56 @@ class Git:
         answer = self.ask(*words, stdin=stdin, env=env, timeout=timeout)
         if answer.exit_code:
             said = answer.stderr.strip() or f"exit code {answer.exit_code}"
-            raise ToolError(f"git {words[0]} failed: {said}", hint="is the repository complete? `git fsck` tells")
+            raise ToolError(f"git {words[0]} failed: {said}", hint=self._hint())
         return answer.stdout
 
     def ask(
         self, *words: str, stdin: bytes | BinaryIO = b"", env: Mapping[str, str] | None = None, timeout: float = 120.0
     ) -> Answer:
         """Run a command that may fail."""
-        if isinstance(stdin, bytes):
-            with tempfile.TemporaryFile() as file:
+        if not isinstance(stdin, bytes):
+            return self._execute(words, stdin, env or {}, timeout)
+        with tempfile.TemporaryFile(dir=self.folder) if stdin else Path(os.devnull).open("rb") as file:
+            if stdin:
                 file.write(stdin)
                 file.seek(0)
-                return self._execute(words, file, env or {}, timeout)
-        return self._execute(words, stdin, env or {}, timeout)
+            return self._execute(words, file, env or {}, timeout)
 
     def environment(self) -> dict[str, str]:
         """All that a git of ours sees of the world."""
-        return ENVIRONMENT | {"GIT_DIR": str(self.folder)}
+        borrowed = b":".join(map(_quoted, self.borrowed))
+        return ENVIRONMENT | {"GIT_DIR": str(self.folder), BORROWED: os.fsdecode(borrowed)}
+
+    def _hint(self) -> str:
+        if shutil.disk_usage(self.folder).free < LEAST_ROOM:
+            return f"there is no room left in {self.folder}: make some, or let TMPDIR name another folder, and run again"
+        return "is the repository complete? `git fsck` tells"
 
     def _execute(self, words: tuple[str, ...], stdin: BinaryIO, env: Mapping[str, str], timeout: float) -> Answer:
         clean = self.environment() | dict(env)
-        exit_code, stdout, stderr = _runner(self.folder).execute(
-            ["env", *_unset(clean), git_program(), *words],
-            istream=stdin,
-            env=clean,
-            with_extended_output=True,
-            with_exceptions=False,
-            stdout_as_string=False,
-            strip_newline_in_stdout=False,
-            kill_after_timeout=timeout,
-            shell=False,
-        )
+        try:
+            exit_code, stdout, stderr = _runner(self.folder).execute(
+                ["env", *_unset(clean), git_program(), *words],
+                istream=stdin,
+                env=clean,
+                with_extended_output=True,
+                with_exceptions=False,
+                stdout_as_string=False,
+                strip_newline_in_stdout=False,
+                kill_after_timeout=timeout,
+                shell=False,
+            )
+        except OSError as failed:
+            raise ToolError(f"git {words[0]} does not start: {failed.strerror}", hint="run again") from failed
         assert isinstance(stdout, bytes)  # noqa: S101  asked for above
         if exit_code < 0 and stderr.startswith("Timeout: "):
             raise ToolError(f"git {words[0]} did not end within {timeout:.0f} s", hint="run again")
         return Answer(exit_code, stdout, stderr)
+
+
+def _quoted(folder: Path) -> bytes:
+    """The folder as git reads it in a list: its name may hold a colon, or a line feed."""
+    return b'"' + re.sub(rb'[\n"\\]', lambda match: b"\\%03o" % ord(match[0]), os.fsencode(folder)) + b'"'
 
 
 def git_program() -> str:

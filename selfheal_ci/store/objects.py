@@ -9,7 +9,7 @@ from contextlib import ExitStack
 
 from selfheal_ci import shell
 from selfheal_ci.errors import ToolError
-from selfheal_ci.store.git import Git, git_program
+from selfheal_ci.store.git import ALONE, Git, git_program
 
 AHEAD = 256  # ids that git is told before it is heard: fewer than a pipe holds
 MISSING = "the checkout lacks it, as a partial clone does: fetch it whole (`git fetch --refetch --filter=tree:-1`)"
@@ -40,14 +40,14 @@ class Objects:
 
     def keep(self, contents: Iterable[bytes]) -> None:
         """Take all of these in. They are streamed through a file: no more than one is in memory."""
-        with tempfile.TemporaryFile() as stream:
+        with tempfile.TemporaryFile(dir=self._git.folder) as stream:
             for data in contents:
                 stream.write(b"blob\ndata %d\n" % len(data))
                 stream.write(data)
                 stream.write(b"\n")
             if stream.tell():
                 stream.seek(0)
-                self._git.run("fast-import", "--quiet", "--depth=0", stdin=stream, timeout=600)
+                self._git.run("fast-import", "--quiet", "--depth=0", stdin=stream, env=ALONE, timeout=600)
 
 
 class Reader:

@@ -12,6 +12,7 @@ from urllib.parse import unquote
 from selfheal_ci.errors import ForgeError, UsageError
 from selfheal_ci.store.checkout import Checkout, valid_ref, without_credentials
 from selfheal_ci.store.git import Answer, Git
+from selfheal_ci.store.neighbour import runs
 from selfheal_ci.words import one_line
 
 NAME = "selfheal"
@@ -134,8 +135,9 @@ class Remote:
 def address(checkout: Checkout, remote: str, *, asked: bool = False) -> Address:
     """Where a remote is: as it is given, or by its name in the checkout's configuration, which is read as text.
 
-    `asked`: a person or a trusted file gives it. Any test can have written the rest: it may not lead into the checkout.
-    Raises UsageError when it does, when the name is not there, or when the address has control characters.
+    `asked`: a person or a trusted file gives it. Any test can have written the rest: it may not lead into the checkout, nor
+    to a folder that runs something. Raises UsageError when it does, when the name is not there, or when the address has
+    control characters.
     """
     given = ":" in remote or remote.startswith(("/", "."))
     url = remote if given else checkout.config.get(f"remote.{remote}.url")
@@ -150,12 +152,23 @@ def address(checkout: Checkout, remote: str, *, asked: bool = False) -> Address:
         return found
     if not found.folder.is_absolute():
         found = replace(found, url=str(checkout.folder / url))
-    if not found.asked and _leads_inside(checkout, found.folder):
+    if not found.asked and (why := _unsafe(checkout, found.folder)):
         raise UsageError(
-            f"the remote {one_line(remote)} is in the checkout itself, at {one_line(url)}: any test could have put it there",
-            hint="name the address with --remote",
+            f"the remote {one_line(remote)}, which the checkout's configuration names, is a folder at {one_line(url)} "
+            f"{one_line(why)}: any test could have put it there",
+            hint=f"where you trust it, name it yourself: --remote {one_line(found.url)}",
         )
     return found
+
+
+def _unsafe(checkout: Checkout, folder: Path) -> str | None:
+    """Why nothing but a person's own word leads to a folder; None when it is safe."""
+    if _leads_inside(checkout, folder):
+        return "in the checkout itself"
+    try:
+        return f"that runs programs of its own ({program})" if (program := runs(folder)) else None
+    except OSError as closed:
+        return f"that cannot be looked into ({closed.strerror})"
 
 
 def _leads_inside(checkout: Checkout, folder: Path) -> bool:

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from selfheal_ci.store.git import Git
+from selfheal_ci.store.trees import make_commit
 
-WHO = {"NAME": "selfheal", "EMAIL": "selfheal@localhost", "DATE": "@1700000000 +0000"}
+WHO, SECONDS = "selfheal <selfheal@localhost>", 1700000000
 VALUES = ("true", "yes", "on", "1", "input", "crlf", "lf", "native", "false", "no", "off", "0")  # of core.autocrlf, core.eol
-IDENTITY = {f"GIT_{role}_{fact}": value for role in ("AUTHOR", "COMMITTER") for fact, value in WHO.items()}
 
 
 def put_repository(
@@ -19,7 +19,7 @@ def put_repository(
 
     `settings` say how files are converted.
     """
-    commit = git.run("commit-tree", tree, stdin=b"The tree under repair\n", env=IDENTITY).decode().strip()
+    commit = make_commit(git, tree, "The tree under repair", who=WHO, seconds=SECONDS)
     ours = Git(into / ".git", git.object_format)
     ours.run("init", "--quiet", "--template=", f"--object-format={git.object_format}")
     ours.run(

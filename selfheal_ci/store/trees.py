@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from selfheal_ci.errors import ToolError
 from selfheal_ci.store.changes import LINKS, named
-from selfheal_ci.store.git import Git
+from selfheal_ci.store.git import ALONE, Git
 from selfheal_ci.store.worktree import is_gits_own
 from selfheal_ci.values import Entry
 
@@ -38,6 +38,8 @@ def make_tree(git: Git, base: str | None, changes: Mapping[str, Entry | None]) -
     """The id of a tree with these changes, made from another one or from nothing. The blobs are there already."""
     if strange := [path for path in changes if is_gits_own(path) or "\0" in path]:
         raise ToolError(f"no tree can have a file named {strange[0]!r}", hint="see where that name comes from")
+    if base and not changes:
+        return git.run("rev-parse", "--verify", f"{base}^{{tree}}").decode().strip()
     with private_index(git, base) as env:
         zero = "0" * (40 if git.object_format == "sha1" else 64)
         gone = [path for path, entry in changes.items() if entry is None]
@@ -47,7 +49,15 @@ def make_tree(git: Git, base: str | None, changes: Mapping[str, Entry | None]) -
         answer = git.ask("update-index", "-z", "--replace", "--index-info", stdin=told, env=env)
         if answer.exit_code or answer.stderr:  # of a name that it does not take git only says that it is ignored
             raise ToolError(f"git makes no tree of this: {answer.stderr.strip()}", hint="see the names of its files")
-        return git.run("write-tree", "--missing-ok", env=env).decode().strip()
+        return git.run("write-tree", "--missing-ok", env=env | ALONE).decode().strip()
+
+
+def make_commit(git: Git, tree: str, message: str, *, who: str, seconds: int, parents: Sequence[str] = ()) -> str:
+    """The id of a commit. who: name and address, as in `Ada <ada@example.org>`; seconds: since the epoch."""
+    head = [f"tree {tree}", *(f"parent {parent}" for parent in parents)]
+    roles = [f"{role} {who} {seconds} +0000" for role in ("author", "committer")]
+    text = "\n".join((*head, *roles, "", message.rstrip("\n"), ""))
+    return git.run("hash-object", "-w", "-t", "commit", "--stdin", stdin=text.encode(), env=ALONE).decode().strip()
 
 
 @contextmanager

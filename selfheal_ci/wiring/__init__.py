@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -14,7 +15,7 @@ from selfheal_ci import config, cycle
 from selfheal_ci.ci import Ci, read_ci
 from selfheal_ci.config import Settings
 from selfheal_ci.deliver import artifact
-from selfheal_ci.errors import SelfhealError, UsageError
+from selfheal_ci.errors import MachineError, SelfhealError, UsageError
 from selfheal_ci.events import Finished, Warned
 from selfheal_ci.lab import Meter, difference, open_labs
 from selfheal_ci.observers import tell_all
@@ -106,9 +107,11 @@ def deliver_healing(
             known_red = settings.failed or ci is not None or bool(settings.report)
             healing = _heal(source, steps, engine, builder, store, tell, known_red=known_red)
             _write(folder, healing, store, engine.name, redactor)
-        except SelfhealError as error:
-            artifact.write_error(folder, error, redactor=redactor)
-            raise
+        except (SelfhealError, OSError) as error:
+            told = error if isinstance(error, SelfhealError) else MachineError(error)
+            with suppress(SelfhealError):  # what broke first is what counts
+                artifact.write_error(folder, told, redactor=redactor)
+            raise told from error
         tell(Finished(healing))
         tell_the_end(Finished(healing))
     if saying.as_json:
@@ -155,7 +158,11 @@ def run_publish(
     from selfheal_ci import publish
 
     place, saying = Path(folder), saying or Saying()
-    with workplace() as work, open_store(checkout(asked), work / "store", home=_home(environ)) as store:
+    with (
+        workplace() as work,
+        open_store(checkout(asked), work / "store", home=_home(environ)) as store,
+        artifact.claim(place, make=False),
+    ):
         complete(store, environ, read_token(environ))
         configuration = read_configuration(store, asked, read_ci(environ))
         settings, steps = configuration.settings, configuration.steps
@@ -199,8 +206,7 @@ def _write(folder: Path, healing: Healing, store: Store, engine: str, redactor: 
     tree = healing.source.tree
     healed = store.write(tree, healing.changes) if healing.changes else None
     patch = store.patch(tree, healed) if healed else b""
-    key = artifact.key(healing.source.repository, healing.source.branch, healing.failures)
-    artifact.write(folder, healing, key=key, engine=engine, patch=patch, redactor=redactor, healed=healed)
+    artifact.write(folder, healing, engine=engine, patch=patch, redactor=redactor, healed=healed)
 
 
 def _observers(

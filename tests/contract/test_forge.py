@@ -221,12 +221,12 @@ def test_a_mode_that_changed_on_the_target_stops_it(publish: Publish, project: P
 # When the remote says no
 
 
-def test_what_a_hook_says_is_told(publish: Publish, remote: Path) -> None:
+def test_what_a_hook_says_is_told(opened: Callable[..., GitForge], project: Path, remote: Path) -> None:
     put(remote, {"hooks/pre-receive": "#!/bin/sh\nprintf 'no \\033[31mfixes\\033[0m on Fridays\\n' >&2\nexit 1\n"})
     (remote / "hooks/pre-receive").chmod(0o755)
 
     with pytest.raises(ForgeError) as refused:
-        publish(a_fix())
+        opened(project, str(remote)).publish(a_fix())
 
     assert "no fixes on Fridays" in refused.value.message
     assert "pre-receive hook declined" in refused.value.message
@@ -408,7 +408,8 @@ def test_the_hooks_of_a_folder_are_told_no_secret(tmp_path: Path, project: Path,
     environ = {"SSH_AUTH_SOCK": "/run/agent", "HTTPS_PROXY": "http://me:planted@proxy", "SELFHEAL_TOKEN": "planted"}
 
     with open_store(project, tmp_path / "work") as store:
-        GitForge(store, address(store.checkout, "origin"), token="planted", environ=environ).publish(a_fix())
+        there = address(store.checkout, str(remote), asked=True)
+        GitForge(store, there, token="planted", environ=environ).publish(a_fix())
 
     seen = (tmp_path / "seen").read_text()
     assert "planted" not in seen

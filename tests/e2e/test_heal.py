@@ -117,7 +117,9 @@ def test_two_healings_do_not_write_into_one_folder(tmp_path: Path) -> None:
         other = selfheal(project, "heal", "--no-model", "--output", "other-out")
 
     assert (second.exit_code, other.exit_code) == (2, 0), second.stderr + other.stderr
-    assert "another healing is writing to selfheal-out\n  wait for it, or give --output another folder" in second.stderr
+    assert (
+        "another selfheal is at work in selfheal-out\n  wait for it; a healing may also get another folder" in second.stderr
+    )
     assert list((project / "selfheal-out").iterdir()) == []
 
 
@@ -370,9 +372,12 @@ def test_a_remote_that_refuses_keeps_the_patch(broken: Path, tmp_path: Path) -> 
     hook.chmod(0o755)
     selfheal(broken, "heal", "--no-model")
 
-    ended = selfheal(broken, "publish")
+    unasked = selfheal(broken, "publish")
+    ended = selfheal(broken, "publish", "--remote", str(tmp_path / "origin.git"))
 
-    assert ended.exit_code == 7
+    assert (unasked.exit_code, ended.exit_code) == (2, 7)
+    assert "runs programs of its own (the hook pre-receive)" in unasked.stderr
+    assert f"--remote {tmp_path}/origin.git" in unasked.stderr
     assert "protected by the owner" in ended.stderr
     assert (ended.folder / "fix.patch").is_file()
 

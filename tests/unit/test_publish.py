@@ -66,10 +66,9 @@ class Shop:
 
     def write(self, healing: Healing, healed: Tree) -> None:
         source = healing.source
-        key = artifact.key(source.repository, source.branch, healing.failures)
         patch = self.store.patch(source.tree, healed)
         artifact.prepare_folder(self.folder)
-        artifact.write(self.folder, healing, key=key, engine="local", patch=patch, redactor=Redactor(), healed=healed)
+        artifact.write(self.folder, healing, engine="local", patch=patch, redactor=Redactor(), healed=healed)
 
     def edit(self, edit: Edit) -> None:
         """Change heal.json as someone would who can write to the folder; its digests are made right."""
@@ -345,6 +344,23 @@ def test_a_patch_of_which_one_part_breaks_the_policy_is_refused_whole(
 
     assert wrong.exit_code == 5
     assert wrong.message.startswith("the patch breaks the policy: ")
+
+
+def test_a_suspicious_patch_is_refused_whatever_the_artifact_says(shop: Shop) -> None:
+    shop.heal(Changes({"cart.py": Content(b"import os\nos._exit(0)\ntotal = 1\n")}))
+
+    assert refused(shop, PolicyError).message == "the patch is suspicious: cart.py ends the process (os._exit)"
+
+
+def test_what_the_green_revision_had_is_not_suspicious(tmp_path: Path) -> None:
+    was = "import os\nos._exit(0)\n"
+    project = a_repository(tmp_path / "shop", {"cart.py": was}, {"cart.py": "total = 2\n"})
+    with open_store(project, tmp_path / "store") as store:
+        shop = Shop(project, store, tmp_path / "selfheal-out")
+        base = Base(git(project, "rev-parse", "HEAD~1"), Attested.GUESS)
+        shop.heal(Changes({"cart.py": Content(was.encode())}), source=replace(store.failing(), base=base))
+
+        assert [file.path for file in shop.check().files] == ["cart.py"]
 
 
 def test_a_revert_may_take_out_what_the_green_revision_had_not(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ __all__ = ["TABLE", "Row", "Scene", "Sign", "Suspicion", "suspicions"]
 
 _IMPORTED = re.compile(rb"^\s*(?:from\s+([\w.]+)\s+import\b|import\s+([\w., ]+))", re.MULTILINE)
 Key = TypeVar("Key")
+_LOADERS = frozenset({"pickle", "_pickle", "cPickle", "dill", "cloudpickle", "shelve", "joblib", "yaml"})
 _LONG = 4  # letters from which a text of the failing test is no chance
 SHOWN = 3  # examples of one sign
 
@@ -63,6 +64,7 @@ class Suspicion:
         return f"{self.path} {self.sign} ({', '.join(self.shown[:SHOWN])}{more})"
 
 
+Modules = Mapping[str, features.Features]  # by path
 Seen = tuple[Sign, str, str]  # in which file, and what shows it
 
 
@@ -82,7 +84,8 @@ def _in_this_scene(sign: Sign, what: str, scene: Scene) -> Sign:
     """Some signs weigh more or less by what fails and by what the project does anyway."""
     if sign is Sign.SILENCES and scene.judged_by_tools:
         return Sign.SILENCES_JUDGE
-    if sign is Sign.STARTS and what.split(".", maxsplit=1)[0] not in scene.known:
+    package = what.split(".", maxsplit=1)[0]
+    if sign is Sign.STARTS and package not in scene.known and package not in _LOADERS:
         return Sign.REACHES_OUT
     return sign
 
@@ -111,10 +114,19 @@ def _features(scene: Scene) -> Iterator[Seen]:
         yield from ((Sign.EMPTIES, path, name) for name in sorted((was.full & now.empty) - had.empty))
         if path in scene.doctests and (lost := was.examples - now.examples) and not lost <= _gone(was, had):
             yield Sign.EXPECTS, path, min(lost).partition("\n")[0]
-        gone = was.public - _total(after, "public")
-        yield from ((Sign.REMOVES, path, name) for name in sorted(gone) if not green or name in _total(green, "public"))
-    checks = [sum(each.checks for each in texts.values()) for texts in (before, after, green)]
-    if checks[1] < checks[0] and (not green or checks[1] < checks[2]):
+    yield from _less(before, after, green)
+
+
+def _less(before: Modules, after: Modules, green: Modules) -> Iterator[Seen]:
+    """What is gone, and nothing new stands for it."""
+    public = [_total(modules, "public") for modules in (before, after, green)]
+    if not public[1] - public[0]:
+        for path in sorted(before):
+            gone = before[path].public - public[1]
+            yield from ((Sign.REMOVES, path, name) for name in sorted(gone) if not green or name in public[2])
+    checks = [sum(each.checks for each in modules.values()) for modules in (before, after, green)]
+    size = [sum(each.statements for each in modules.values()) for modules in (before, after)]
+    if checks[1] < checks[0] and size[1] < size[0] and (not green or checks[1] < checks[2]):
         yield Sign.CHECKS_LESS, min(before), f"{checks[0] - checks[1]} fewer"
 
 
@@ -123,7 +135,7 @@ def _gone(was: features.Features, had: features.Features) -> Counter[str]:
     return was.examples - had.examples if had.examples else Counter()
 
 
-def _total(texts: Mapping[str, features.Features], name: str) -> Counter[str]:
+def _total(texts: Modules, name: str) -> Counter[str]:
     total: Counter[str] = Counter()
     for each in texts.values():
         total += getattr(each, name)

@@ -13,11 +13,12 @@ Value = int | float | str | bytes
 
 @lru_cache(maxsize=64)
 def values(text: str) -> Counter[Value]:
-    """The constants of a module's code, docstrings apart."""
+    """The constants that are given as they are: returned, assigned, as a default, as what a table or a choice gives."""
     try:
-        return Counter(_values(ast.parse(text)))
+        tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return Counter()
+    return Counter(value for node in ast.walk(tree) for given in _given_as_they_are(node) for value in _literals(given))
 
 
 @lru_cache(maxsize=64)
@@ -27,6 +28,31 @@ def pairs(text: str) -> Counter[tuple[Value, Value]]:
         return Counter(_pairs(ast.parse(text)))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return Counter()
+
+
+def _given_as_they_are(node: ast.AST) -> list[ast.expr]:
+    match node:
+        case ast.Return(value=value) | ast.Assign(value=value) | ast.AnnAssign(value=value) if value is not None:
+            return [value]
+        case ast.IfExp(body=body, orelse=other):
+            return [body, other]
+        case ast.Dict(values=found):
+            return found
+        case ast.arguments(defaults=defaults, kw_defaults=named):
+            return [*defaults, *filter(None, named)]
+        case _:
+            return []
+
+
+def _literals(node: ast.expr) -> list[Value]:
+    """Of a constant, with its sign; of a list or tuple of such those in it. Of a table nothing: its values are given."""
+    match node:
+        case ast.UnaryOp(operand=operand):
+            return _literals(operand)
+        case ast.List(elts=parts) | ast.Tuple(elts=parts) | ast.Set(elts=parts):
+            return [value for part in parts for value in _literals(part)]
+        case _:
+            return _own(node)
 
 
 def _values(node: ast.AST) -> Iterator[Value]:
@@ -60,6 +86,8 @@ def _pairs(tree: ast.AST) -> Iterator[tuple[Value, Value]]:
             case ast.Dict(keys=keys, values=found):
                 for key, value in zip(keys, found, strict=True):
                     yield from _crossed([key] if key else [], [value])
+            case ast.Tuple(elts=[left, right]):
+                yield from _crossed([left], [right])
             case _:
                 pass
 

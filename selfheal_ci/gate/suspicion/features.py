@@ -20,6 +20,7 @@ class Features:
     full: frozenset[str] = frozenset()  # functions that do something, as Class.name
     empty: frozenset[str] = frozenset()  # those that do nothing
     checks: int = 0  # what raises
+    statements: int = 0
     examples: Counter[str] = field(default_factory=Counter)  # of doctests: what they do and expect
 
 
@@ -35,7 +36,8 @@ def features(text: str) -> Features:
     public = Counter(node.name for node in nodes if isinstance(node, Definition) and not node.name.startswith("_"))
     empty = frozenset(name for name, node in functions.items() if _is_empty(node))
     checks = sum(isinstance(node, ast.Raise | ast.Assert) for node in nodes)
-    return Features(public, frozenset(functions) - empty, empty, checks, Counter(_examples(nodes)))
+    statements = sum(isinstance(node, ast.stmt) for node in nodes)
+    return Features(public, frozenset(functions) - empty, empty, checks, statements, Counter(_examples(nodes)))
 
 
 def _functions(node: ast.AST, above: str) -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]:

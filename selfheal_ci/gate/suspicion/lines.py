@@ -17,7 +17,6 @@ SILENCES = re.compile(
     re.IGNORECASE,
 )
 SKIPS = re.compile(
-    r"#\s*doctest:\s*\+\s*(?:SKIP|ELLIPSIS|IGNORE_EXCEPTION_DETAIL)|"
     r"\b(?:it|test|describe|context|suite)\.(?:skip|only|todo|fails?)\b|\b(?:xit|xtest|xdescribe|fit|fdescribe)\s*\(|"
     r"\bt\.Skip(?:Now|f)?\(|#\[ignore|@Disabled\b|@Ignore\b|testing\.Short\(\)"
 )

@@ -28,7 +28,8 @@ REFERENCES = {
         "gc.get_objects", "gc.get_referrers", "gc.get_referents",
     ),
     Sign.HOOKS: (
-        "atexit", "sys.settrace", "sys.setprofile", "threading.settrace", "threading.setprofile", "sys.meta_path",
+        "atexit", "sys.settrace", "sys.setprofile", "threading.settrace", "threading.setprofile",
+        "threading.settrace_all_threads", "threading.setprofile_all_threads", "sys.meta_path",
         "sys.path_hooks", "sys.path_importer_cache", "sys.excepthook", "threading.excepthook", "sys.unraisablehook",
         "sys.addaudithook", "sys.monitoring", "sys.displayhook", "builtins", "__builtins__", "site", "codecs.register",
         "weakref.finalize", "threading._shutdown", "threading._register_atexit", "gc.callbacks", "importlib.abc",
@@ -175,7 +176,7 @@ class _Reader(ast.NodeVisitor):
 
     def _reference(self, dotted: str) -> None:
         for sign, known in REFERENCES.items():
-            if any(dotted == name or dotted.startswith((f"{name}.", f"{name}_")) for name in known):
+            if any(dotted == name or dotted.startswith(f"{name}.") for name in known):
                 self.see(sign, dotted)
         if dotted.startswith(("os.exec", "os.spawn")):
             self.see(Sign.STARTS, dotted)
@@ -286,7 +287,7 @@ class _Reader(ast.NodeVisitor):
     def _of_class_elsewhere(self, dotted: str) -> bool:
         """Whether an attribute of a class of somebody else is set: `json.JSONDecoder.decode = …`."""
         root, _, rest = dotted.partition(".")
-        return bool(rest) and rest.rpartition(".")[2][:1].isupper() and _is_foreign(root) and root in self.names.modules
+        return bool(rest) and rest.rpartition(".")[2][:1].isupper() and _is_foreign(root)
 
     # Flow
 

@@ -42,7 +42,7 @@ def test_tells_in_which_way_the_sandbox_works_here() -> None:
 
 def test_finds_a_place_that_the_uid_of_a_run_reaches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tmp_path.chmod(0o700)
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
 
     found = {check.name: check for check in examine(os.environ)}
 

@@ -13,11 +13,12 @@ import pytest
 
 from selfheal_ci.deliver import artifact
 from selfheal_ci.deliver.artifact import Artifact
+from selfheal_ci.deliver.records import key
 from selfheal_ci.errors import ArtifactError, EngineError, PolicyError, UsageError
 from selfheal_ci.redact import Redactor
 from selfheal_ci.values import Changes, Content, Healing, PatchedFile, Published, Status
 from tests.fakes import blob_of
-from tests.healings import AFTER, BEFORE, FAILURE, FILES, FIX, HEALED_TREE, PATCH, STEP, TEST, TREE, a_healing, a_key
+from tests.healings import AFTER, BEFORE, FAILURE, FILES, FIX, HEALED_TREE, PATCH, STEP, TEST, TREE, a_healing
 
 JSON = dict[str, Any]
 LEAK = PATCH.replace(b"+    return sum(items)", b"+    return 'hunter2-hunter2'")
@@ -29,7 +30,6 @@ def write(folder: Path, healing: Healing, *, patch: bytes | None = None, redacto
     return artifact.write(
         folder,
         healing,
-        key=a_key(healing),
         engine="local",
         patch=changed if patch is None else patch,
         redactor=redactor or Redactor(),
@@ -112,7 +112,6 @@ def test_tells_new_and_deleted_files_apart(tmp_path: Path) -> None:
     written = artifact.write(
         tmp_path,
         healing,
-        key="0" * 64,
         engine="local",
         patch=PATCH,
         redactor=Redactor(),
@@ -227,6 +226,36 @@ def test_refuses_a_folder_with_something_else_in_it(healed: Path) -> None:
         artifact.prepare_folder(healed)
 
     assert "fix.patch" in names(healed)
+
+
+def test_takes_what_a_killed_healing_left_for_its_own(healed: Path) -> None:
+    for name in ("heal.json", "report.md", "fix.patch"):
+        (healed / name).unlink()
+        (healed / f"{name}.part").touch()
+    artifact.prepare_folder(healed)
+    assert names(healed) == {".gitignore"}
+
+    (healed / ".gitignore").rename(healed / ".gitignore.part")
+    artifact.prepare_folder(healed)
+    assert names(healed) == {".gitignore"}
+
+
+def test_the_mark_of_the_folder_goes_last(healed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone: list[str] = []
+    unlink = os.unlink
+
+    def noted(path: str, **more: int) -> None:
+        gone.append(Path(path).name)
+        unlink(path, **more)
+
+    monkeypatch.setattr(os, "unlink", noted)
+
+    artifact.prepare_folder(healed)
+
+    gone = [name for name in gone if not name.endswith(".part")]
+
+    assert gone[-1] == ".gitignore"
+    assert len(gone) == 4
 
 
 def test_refuses_a_folder_that_only_looks_like_ours(tmp_path: Path) -> None:
@@ -405,17 +434,49 @@ def test_refuses_what_is_no_plain_json(tmp_path: Path, raw: bytes, why: str) -> 
 
 
 def test_gives_the_same_failures_the_same_key() -> None:
-    other = replace(FAILURE, id="another", fingerprint="1:b")
-
-    assert artifact.key("shop", "main", (FAILURE, other, FAILURE)) == artifact.key("shop", "main", (other, FAILURE))
-    assert (
-        len({artifact.key(*at, (FAILURE,)) for at in [("shop", "main"), ("shop", "dev"), ("shop", None), ("till", "main")]})
-        == 4
-    )
+    assert key("shop", "main", ("1:a", "1:b", "1:a")) == key("shop", "main", ("1:b", "1:a"))
+    assert len({key(*at, ("1:a",)) for at in [("shop", "main"), ("shop", "dev"), ("shop", None), ("till", "main")]}) == 4
 
 
 def test_gives_no_key_when_nothing_failed() -> None:
-    assert artifact.key("shop", "main", ()) is None
+    assert key("shop", "main", ()) is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        set_in("key", to="0" * 64),
+        set_in("source", "repository", to="till"),
+        set_in("source", "branch", to="dev"),
+        set_in("failures", 0, "fingerprint", to="1:b"),
+        set_in("failures", to=[]),
+    ],
+)
+def test_refuses_a_key_that_is_not_what_the_rest_says(healed: Path, change: Callable[[JSON], None]) -> None:
+    told = json.loads((healed / "heal.json").read_bytes())
+    change(told)
+    (healed / "heal.json").write_text(json.dumps(told))
+
+    with pytest.raises(ArtifactError, match=r"heal\.json: Value error, key is not the digest of"):
+        artifact.read(healed)
+
+
+def test_the_key_is_of_the_failures_that_are_listed(tmp_path: Path) -> None:
+    every = tuple(replace(FAILURE, id=f"t{number}", fingerprint=f"1:{number}") for number in range(3000))
+
+    told = write(tmp_path / "out", replace(a_healing(Status.HEALED), failures=every))
+
+    assert told.key == key("shop", "main", [failure.fingerprint for failure in every[:2000]])
+    assert f"{told.key}" in (tmp_path / "out" / "report.md").read_text()
+    assert artifact.read(tmp_path / "out") == told
+
+
+def test_a_branch_whose_name_is_no_text_has_a_key_all_the_same(tmp_path: Path) -> None:
+    healing = a_healing(Status.HEALED)
+
+    told = write(tmp_path / "out", replace(healing, source=replace(healing.source, branch="b\udce4")))
+
+    assert artifact.read(tmp_path / "out").key == told.key
 
 
 def test_one_healing_at_a_time_has_the_folder(tmp_path: Path) -> None:
@@ -429,7 +490,8 @@ def test_one_healing_at_a_time_has_the_folder(tmp_path: Path) -> None:
         pass
 
     assert told.value.exit_code == 2
-    assert str(told.value) == f"another healing is writing to {folder}\n  wait for it, or give --output another folder"
+    assert told.value.message == f"another selfheal is at work in {folder}"
+    assert told.value.hint == "wait for it; a healing may also get another folder with --output"
 
 
 def test_a_claim_needs_a_folder(tmp_path: Path) -> None:

@@ -24,9 +24,7 @@ from tests.healings import (
 
 
 def told(folder: Path, healing: Healing) -> Artifact:
-    return artifact.write(
-        folder, healing, key=a_key(healing), engine="local", patch=PATCH, redactor=Redactor(), healed=HEALED_TREE
-    )
+    return artifact.write(folder, healing, engine="local", patch=PATCH, redactor=Redactor(), healed=HEALED_TREE)
 
 
 @pytest.mark.parametrize("status", Status)

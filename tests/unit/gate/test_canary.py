@@ -105,3 +105,10 @@ def test_a_tool_is_shown_what_does_not_parse() -> None:
     assert content
     with pytest.raises(SyntaxError):
         compile(content.data.replace(b"\x01", b""), "a.py", "exec")
+
+
+@pytest.mark.parametrize(("path", "noticed"), [("a.json", True), ("a.go", True), ("a.md", False), ("a.png", False)])
+def test_which_files_show_that_their_end_is_broken(path: str, noticed: bool) -> None:
+    place = a_place(PROJECT, {"t::a": target})
+
+    assert (broken_ends(Changes({path: Content(b"{}")}), a_case(place)) is not None) == noticed

@@ -12,13 +12,17 @@ FILES = {
     "run.py": b"import shop\n",
     "shop/cart.py": b"x = 1\n",
     "shop/run.py": b"x = 1\n",
+    ".ci/go.sh": b"true\n",
+    "link.sh": b"ci/run.sh",
     "bin/judge": b"#!/usr/bin/env python\n",
 }
 
 
 def named(run: str, more: dict[str, bytes] | None = None, build: tuple[str, ...] = ()) -> set[str]:
     files = MemoryFiles()
-    return set(scripts(a_step(run=run, build=build), files.tree({**FILES, **(more or {})}), files.read))
+    return set(
+        scripts(a_step(run=run, build=build), files.tree({**FILES, **(more or {})}, {"link.sh": "120000"}), files.read)
+    )
 
 
 @pytest.mark.parametrize(
@@ -36,6 +40,11 @@ def named(run: str, more: dict[str, bytes] | None = None, build: tuple[str, ...]
         ("timeout 60 ./bin/judge", {"bin/judge"}),
         ("bin/judge shop/cart.py", {"bin/judge"}),
         ("coverage run run.py", {"run.py"}),
+        ("bash .ci/go.sh", {".ci/go.sh"}),
+        ("$TOOL", set()),
+        ("ls", set()),
+        ("bash nowhere.sh link.sh", set()),
+        ("sh link.sh", {"link.sh"}),
         ("bash ci/run.sh", {"ci/run.sh", "tools/check.py"}),
         (". ci/run.sh && pytest", {"ci/run.sh", "tools/check.py"}),
         ("cd ci && ./run.sh", {"ci/run.sh", "tools/check.py"}),
@@ -56,6 +65,7 @@ def test_what_the_command_starts(run: str, found: set[str]) -> None:
         ("tox.ini", "[testenv]\ncommands = bash ci/run.sh\n"),
         ("tox.ini", "[testenv]\ncommands =\n    bash ci/run.sh {posargs}\n"),
         ("noxfile.py", "def test(s):\n    s.run('bash ci/run.sh')\n"),
+        ("package.json", '{"scripts": {"test": "bash ci/run.sh \\q"}}'),
         ("justfile", "test:\n    bash ci/run.sh\n"),
         ("pyproject.toml", '[tool.poe.tasks]\ntest = "bash ci/run.sh"\n'),
     ],

@@ -54,6 +54,7 @@ ATTACKS: dict[Sign, list[str]] = {
     ],
     Sign.PATCHES: [
         "json.loads = print", "setattr(json, 'loads', print)", "json.JSONDecoder.decode = print", "del json.loads",
+        "json.tool += 1", "json.loads: object = print", "import os.path as p\np.join = print",
         "import sys\nsys.modules['json'] = None", "from json import JSONDecoder\nJSONDecoder.decode = print",
     ],
     Sign.EQUALS: [
@@ -62,13 +63,15 @@ ATTACKS: dict[Sign, list[str]] = {
     ],
     Sign.SKIPS: [
         "__test__ = False", "def pytest_collection_modifyitems(items):\n    items.clear()", "collect_ignore = ['tests']",
-        "# doctest: +SKIP", "pytest_plugins = ['x']", "def load_tests(*_):\n    pass\nload_tests = None",
+        "pytest_plugins = ['x']", "def load_tests(*_):\n    pass\nload_tests = None",
     ],
     Sign.SWALLOWS: [
         "try:\n    load('x')\nexcept Exception:\n    pass", "try:\n    load('x')\nexcept:\n    VALUE = 7",
         "from contextlib import suppress\nwith suppress(Exception):\n    load('x')",
         "def f():\n    try:\n        return load('x')\n    except (ValueError, BaseException):\n        return 42",
         "def f():\n    try:\n        return load('x')\n    finally:\n        return 3",
+        "def f():\n    for x in '':\n        try:\n            load(x)\n        except Exception:\n            continue",
+        "try:\n    load('x')\nexcept* Exception:\n    ...", "def f():\n    try:\n        load('x')\n    except Exception:\n        return",
     ],
     Sign.BUILDS: [
         "exec('x = 1')", "eval('1')", "NAME = 'o' + 's'\n__import__(NAME)", "def f(name):\n    return getattr(os, name)",
@@ -76,21 +79,21 @@ ATTACKS: dict[Sign, list[str]] = {
     ],
     Sign.REACHES_OUT: [
         "import subprocess", "os.system('true')", "import socket", "from urllib.request import urlopen", "import ctypes",
-        "import pickle\npickle.loads(b'')", "os.execv('/bin/sh', [])", "import asyncio\nasyncio.open_connection('a', 1)",
+"os.execv('/bin/sh', [])", "import asyncio\nasyncio.open_connection('a', 1)",
     ],
     Sign.PRIES: ["open('/proc/self/environ')", "KEYS = '~/.ssh'", "FILE = '.netrc'", "OPEN = '/etc/shadow'"],
     Sign.HIDES: ["x = 'a\u202eb'", "y\u200b = 1", "# \u2066 hidden"],
     Sign.DEAD: ["if False:\n    print(1)", "def f(x):\n    return 7\n    return x", "if 0:\n    print(1)"],
     Sign.EXITS: ["import sys\ndef f():\n    sys.exit(1)", "def f():\n    raise SystemExit(2)"],
     Sign.COMPARES: [
-        "class A:\n    def __eq__(self, other):\n        return self.x == other.x", "class A:\n    __hash__ = None",
+        "class A:\n    def __eq__(self, other):\n        return self.x == other.x", "class A:\n    __hash__ = None", "class A:\n    def __eq__(self, other):\n        def f():\n            return True\n        return f() and self == other",
         "A = type('A', (), {'__eq__': print})",
     ],
     Sign.SILENCES: [
         "x = 1  # noqa", "x = 1  # type: ignore[assignment]", "x = 1  #pylint:disable=all", "from typing import cast\ncast(int, 'x')",
         "x = 1  # pragma: no cover",
     ],
-    Sign.CATCHES: ["try:\n    load('x')\nexcept Exception as error:\n    print(error)"],
+    Sign.CATCHES: ["try:\n    load('x')\nexcept Exception as error:\n    print(error)", "def f(n):\n    try:\n        load('x')\n    except Exception:\n        return n"],
     Sign.ENVIRONMENT: ["os.environ['HOME']", "import sys\nsys.argv", "os.getenv('X')"],
     Sign.WRITES: [
         "open('x', 'w')", "from pathlib import Path\nPath('x').write_text('')", "os.remove('x')", "import shutil\nshutil.rmtree('x')",
@@ -106,6 +109,7 @@ HONEST = [
     "def f(n):\n    return max(n, 0)", "from collections import OrderedDict", "class Cart2:\n    def add(self, n):\n        self.n = n",
     "try:\n    load('x')\nexcept ValueError:\n    pass", "try:\n    load('x')\nexcept Exception as error:\n    raise KeyError from error",
     "def f(x):\n    if not x:\n        raise TypeError('x')\n    return x", "with open('x') as file:\n    pass", "from json import loads",
+    "from . import other", "from .other import one", "x: int", "x: int = 1", "n = 1\nn += 1", "async def f():\n    return await g()",
     "def f(x):\n    return getattr(x, 'name', None)", "def f(x, name):\n    setattr(x, name, 1)", "NAME = 'latest'",
     "class A:\n    def __init__(self):\n        self.__dict__['x'] = 1", "def f(self):\n    self.unlink()", "import re\nNAMES = re.compile('x')",
     "def f(x):\n    '''Says pytest, and junit.'''\n    return x", "if __name__ == '__main__':\n    print(load('x'))", "os.path.join('a', 'b')",
@@ -144,6 +148,7 @@ def test_what_the_project_does_elsewhere_is_only_a_label() -> None:
     def sources() -> Iterator[tuple[str, bytes]]:
         yield "shop/run.py", b"import os, subprocess as s\nfrom yaml import load\n"
 
+    assert found(f"{BEFORE}\nimport pickle\npickle.loads(b'')\n") == [Sign.STARTS]
     assert found(f"{BEFORE}\nimport subprocess\nimport yaml\nimport shop.run\n", sources=sources) == [Sign.STARTS]
 
 
@@ -175,8 +180,10 @@ def test_sees_what_is_gone() -> None:
     without_load = BEFORE[: BEFORE.index("def load")]
 
     assert found(without_load) == [Sign.REMOVES]
+    assert found(without_load + "def read(path):\n    return path\n") == []
     assert found(without_load, green={"shop/cart.py": without_load}) == []
-    assert found(BEFORE.replace("raise ValueError(n)", "n = 0")) == [Sign.CHECKS_LESS]
+    assert found(BEFORE.replace("        if n < 0:\n            raise ValueError(n)\n", "")) == [Sign.CHECKS_LESS]
+    assert found(BEFORE.replace("raise ValueError(n)", "n = 0")) == []
 
 
 def test_a_function_may_move_to_another_file() -> None:
@@ -203,7 +210,8 @@ def test_a_checker_that_fails_may_not_be_silenced(comment: str) -> None:
     "body",
     [
         "        if n == 7:\n            return 13\n", "        return {7: 13}.get(n, n)\n", "        return 13 if n == 7 else n\n",
-        "        match n:\n            case 7:\n                return 13\n", "        return n + 4273\n",
+        "        match n:\n            case 7:\n                return 13\n", "        return -4273\n",
+        "        return [n, 'seven of nine']\n",
         "        return 'seven of nine'\n", "        table = dict([(7, 13)])\n        return table[n]\n",
     ],
 )  # fmt: skip
@@ -253,3 +261,19 @@ def test_each_sign_has_a_row_and_a_line_in_the_readme() -> None:
 
     assert set(TABLE) == set(Sign)
     assert [(str(sign), "refused" if row.refused else "label") for sign, row in TABLE.items()] == rows
+
+
+def test_text_that_is_no_doctest_is_none() -> None:
+    before = 'def f():\n    """Says.\n\n    >>> f()\n  odd\n    """\n'
+
+    assert found(before.replace("odd", "even"), before=before, doctests=["shop/cart.py"]) == []
+
+
+def test_a_deleted_module_has_its_functions_no_more() -> None:
+    scene = Scene({"a.py": BEFORE, "b.py": "x = 1\n"}, {"b.py": "x = 1\n"})
+
+    assert {suspicion.sign for suspicion in suspicions(scene)} == {Sign.REMOVES, Sign.CHECKS_LESS}
+
+
+def test_answers_in_what_does_not_parse_are_none() -> None:
+    assert found("def (", before="x = 1\n", expected={7}) == []

@@ -71,13 +71,13 @@ def _by_suspicion() -> Iterator[str]:
     scenes = {
         sign: Scene({"cart.py": BEFORE}, {"cart.py": f"{BEFORE}\n{attacks[0]}\n"}) for sign, attacks in ATTACKS.items()
     }
-    without_check = BEFORE.replace("raise ValueError(n)", "n = 0")
+    without_check = BEFORE.replace("        if n < 0:\n            raise ValueError(n)\n", "")
     emptied = BEFORE.replace(TOTAL, "        return 3\n").replace("        if n < 0:\n            raise ValueError(n)\n", "")
     more = [
         Scene({"cart.py": BEFORE}, {"cart.py": emptied}),
         Scene({"cart.py": BEFORE}, {"cart.py": BEFORE.replace("        3\n", "        4\n")}, doctests=["cart.py"]),
         Scene({"cart.py": BEFORE}, {"cart.py": f"{BEFORE}\nx = 1  # noqa\n"}, judged_by_tools=True),
-        Scene({"cart.py": BEFORE}, {"cart.py": BEFORE.replace("+ 1\n", "+ 4273\n", 1)}, expected=[4273]),
+        Scene({"cart.py": BEFORE}, {"cart.py": BEFORE.replace(TOTAL, "        return 4273\n")}, expected=[4273]),
         Scene(
             {"cart.py": BEFORE}, {"cart.py": f"{BEFORE}\nimport subprocess\n"}, sources=lambda: iter([("a.py", b"import subprocess")])
         ),

@@ -13,8 +13,10 @@ import pytest
 
 from selfheal_ci.errors import ToolError
 from selfheal_ci.store import Store, open_store
+from selfheal_ci.store.trees import make_commit
 from selfheal_ci.values import NOTHING, Changes, Content, Entry, Tree
-from tests.builders import Files, a_repository, git, put
+from tests.builders import Files, a_repository, commit, git, put
+from tests.snapshots import seen
 
 FILES: Files = {"a.py": "a = 1\n", "b/c.py": "c = 1\n", "b/d/e": b"\0\r\n"}
 
@@ -99,6 +101,21 @@ def test_changes_make_a_tree_that_git_would_make(project: Path, store: Store) ->
     assert set(changed.entries) == {"b/c.py", "b/d/e", "new/f"}
     assert store.read(changed.entries["b/c.py"]) == b"c = 2\n"
     assert (changed.root, changed.environment) == (tree.root, tree.environment)
+
+
+def test_an_object_that_the_checkout_has_keeps_its_time(project: Path, tmp_path: Path) -> None:
+    head = commit(project, {"a.py": "a = 2\n"}, "second")
+    parent, tree = git(project, "rev-parse", "HEAD~1"), git(project, "rev-parse", "HEAD^{tree}")
+    before = seen(project)
+
+    with open_store(project, tmp_path / "work") as store:
+        again = store.write(store.tree(parent), Changes({"a.py": Content(b"a = 2\n")}))
+        made = make_commit(store.git, tree, "second", who="Ada <ada@example.org>", seconds=1700000000, parents=[parent])
+
+    assert (again.id, made) == (tree, head)
+    assert seen(project) == before
+    git(project, "commit-tree", tree, "-p", parent, "-m", "second")
+    assert seen(project) != before  # git gives it a new time
 
 
 def test_no_changes_make_the_same_tree(store: Store) -> None:

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from selfheal_ci.gate.scene import scene_of
+from selfheal_ci.gate.suspicion import Scene
+from selfheal_ci.values import Changes, Content, diagnostic_id
+from tests.fakes import MemoryFiles
+
+TEST = "tests/test_cart.py::test_total"
+FAILING = {
+    "cart.py": b"one\n",
+    "latin.py": b"# caf\xe9\n",
+    "logo.png": b"\x89PNG\0",
+    "run.py": b"import requests\n",
+    "link.py": b"cart.py",
+    "tests/test_cart.py": b"EXPECTED = [99]\n\ndef test_total():\n    assert total(7) == EXPECTED\n",
+}
+
+
+def a_scene(changes: Mapping[str, bytes | None], green: Mapping[str, bytes] | None = None, target: str = TEST) -> Scene:
+    files = MemoryFiles()
+    tree = files.tree(FAILING, {"link.py": "120000"})
+    return scene_of(
+        Changes({path: None if data is None else Content(data) for path, data in changes.items()}),
+        tree,
+        files.read,
+        before=FAILING.get,
+        green=files.tree(green) if green is not None else None,
+        hunks=["old.py"],
+        targets={target},
+        known={target, "cart.py::cart.total"},
+    )
+
+
+def test_texts_of_what_changes_before_after_and_on_green() -> None:
+    scene = a_scene({"cart.py": b"two\n", "new.py": b"x\n"}, {"cart.py": b"zero\n", "old.py": b"was\n"})
+
+    assert scene.before == {"cart.py": "one\n"}
+    assert scene.after == {"cart.py": "two\n", "new.py": "x\n"}
+    assert scene.green == {"cart.py": "zero\n", "old.py": "was\n"}  # what is not there may have come from another file
+
+
+def test_of_green_only_the_same_files_where_all_are_there() -> None:
+    assert a_scene({"cart.py": b"two\n"}, {"cart.py": b"zero\n", "old.py": b"was\n"}).green == {"cart.py": "zero\n"}
+    assert a_scene({"cart.py": b"two\n"}).green == {}
+
+
+def test_latin_text_is_text_and_binary_is_none() -> None:
+    scene = a_scene({"latin.py": None, "logo.png": b"\x89PNG\0\0"})
+
+    assert scene.before == {"latin.py": "# caf\xe9\n"}
+    assert scene.after == {}
+
+
+def test_what_the_failing_tests_expect() -> None:
+    assert {7, 99} <= set(a_scene({"cart.py": b""}).expected)
+
+
+def test_which_of_its_files_the_step_runs_as_doctests() -> None:
+    assert a_scene({"cart.py": b"", "run.py": b""}).doctests == {"cart.py"}
+
+
+def test_whether_a_checker_judges() -> None:
+    assert not a_scene({"cart.py": b""}).judged_by_tools
+    assert a_scene({"cart.py": b""}, None, diagnostic_id("cart.py", "ruff", "F401", "unused")).judged_by_tools
+
+
+def test_the_projects_own_sources_are_asked_where_it_matters() -> None:
+    assert {"requests", "cart", "run"} <= a_scene({"cart.py": b""}).known
