@@ -20,6 +20,7 @@ from benchmarks import (
     programs,
     regressions,
     runs,
+    secrets,
     tamper,
 )
 
@@ -39,6 +40,7 @@ ALL = {
     "tamper": tamper.measure,
     "injections": injections.measure,
     "honest": honest.measure,
+    "secrets": secrets.measure,
     "faults": faults.measure,
 }
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-DIGITS = {" s": 2, " x": 2}  # behind the point; none for other units
+DIGITS = {" s": 2, " x": 2, " % of lines": 3}  # behind the point; none for other units
 
 
 @dataclass(frozen=True)

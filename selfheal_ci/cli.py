@@ -83,10 +83,11 @@ def _end(ctx: click.Context, message: str, exit_code: int) -> None:
 
 
 def _say(text: str) -> None:
-    from selfheal_ci.redact import Redactor, known_secrets
+    from selfheal_ci.credentials import known_secrets
+    from selfheal_ci.redact import Redactor
     from selfheal_ci.words import printable
 
-    click.echo(printable(Redactor(known_secrets(os.environ)).text(text)), err=True)
+    click.echo(printable(Redactor(known_secrets(os.environ, Path())).text(text)), err=True)
 
 
 def options(command: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

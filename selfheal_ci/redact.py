@@ -1,4 +1,4 @@
-"""How known secrets look: the ways they are spelled in logs, what stands in for them, and which variables hold them."""
+"""What stands in for secrets: for known ones however they are spelled, and for unknown ones that look like secrets."""
 
 from __future__ import annotations
 
@@ -7,42 +7,93 @@ import html
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from enum import Enum
 from functools import cached_property, lru_cache
+from threading import Lock
 from typing import TypeVar, cast
-from urllib.parse import quote, quote_plus, unquote, urlsplit
+from urllib.parse import quote, quote_plus
+
+from selfheal_ci.secret_names import SHORTEST
+from selfheal_ci.secret_rules import ANSI, ESCAPES, PLACEHOLDER, find
 
 T = TypeVar("T")
 
-SHORTEST = 6  # shorter values are found everywhere by chance
 SHORTEST_SPLIT = 8  # shorter ones are not searched with gaps in them: "12 34 56" is no PIN
+MOST_FOUND = 10_000  # unknown values that have a number of their own, and can be restored
+MOST_SOUGHT = 200  # of them that are looked for where nothing says that they are secret
+LEAST_SOUGHT = 12  # characters of such a value
 
-ESCAPES = ("\x1b", "#x1B", "\\x1b", "\\u001b")  # raw, in JUnit, in Python's and in JSON's spelling
-ANSI = rf"(?:{'|'.join(map(re.escape, ESCAPES))})\[[0-?]*+[ -/]*+[@-~]"
 GAP = rf"(?:\s|{ANSI})*+"
-PLACEHOLDER = r"<secret:[A-Za-z0-9_.-]+:[0-9]+>"
 _ANSI = re.compile(ANSI)
 _PLACEHOLDER = re.compile(PLACEHOLDER)
 
 
+@dataclass
+class Finds:
+    """The unknown secrets that were found so far, each with its placeholder."""
+
+    taken: Container[str] = ()  # placeholders of others
+    placeholders: dict[str, str] = field(default_factory=dict)  # value → placeholder
+    originals: dict[str, str] = field(default_factory=dict)  # placeholder → value
+    sought: list[str] = field(default_factory=list)
+    numbers: Counter[str] = field(default_factory=Counter)
+    lock: Lock = field(default_factory=Lock)
+
+    def mask(self, text: str) -> str:
+        """The text without what looks like a secret, or was found to be one before."""
+        parts: list[str] = []
+        at = 0
+        for found in find(text):
+            parts += (text[at : found.start], self._placeholder(text[found.start : found.end], found.kind))
+            at = found.end
+        return self._without_sought("".join((*parts, text[at:])))
+
+    def _placeholder(self, value: str, kind: str) -> str:
+        with self.lock:
+            if placeholder := self.placeholders.get(value):
+                return placeholder
+            if len(self.placeholders) >= MOST_FOUND:
+                return f"<secret:{kind}:0>"
+            placeholder = self._next(kind)
+            self.placeholders[value] = placeholder
+            self.originals[placeholder] = value
+            if len(value) >= LEAST_SOUGHT and len(self.sought) < MOST_SOUGHT:
+                self.sought.append(value)
+            return placeholder
+
+    def _next(self, kind: str) -> str:
+        while True:
+            self.numbers[kind] += 1
+            placeholder = f"<secret:{kind}:{self.numbers[kind]}>"
+            if placeholder not in self.taken:
+                return placeholder
+
+    def _without_sought(self, text: str) -> str:
+        there = tuple(value for value in self.sought if value in text)
+        if not there:
+            return text
+        return _plainly(there).sub(lambda match: self.placeholders.get(match[0], match[0]), text)
+
+
 @dataclass(frozen=True)
 class Redactor:
-    """Puts `<secret:NAME:1>` in the place of known values, however they are spelled. Knows nothing of unknown secrets.
+    """Puts `<secret:NAME:1>` in the place of known values, however they are spelled, and of what looks like a secret.
 
-    A spelling has the same number in every run: a model can reason about it, and `restore` undoes it.
+    A spelling of a known value has the same number in every run, an unknown value one for as long as this redactor
+    lives, in the order in which they are found. A model can reason about it, and `restore` undoes it.
     """
 
     known: Mapping[str, str] = field(default_factory=dict)  # name → value
 
     def text(self, text: str) -> str:
-        """The text without known secrets."""
+        """The text without secrets."""
         found = self._found(text)
-        return _pattern(found).sub(self._replacement, text) if found else text
+        return self._finds.mask(_pattern(found).sub(self._replacement, text) if found else text)
 
     def data(self, data: bytes) -> bytes:
-        """The bytes without known secrets, whatever their encoding."""
+        """The bytes without secrets, whatever their encoding."""
         return self.text(data.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
 
     def value(self, value: T, *, keep: tuple[type, ...] = ()) -> T:
@@ -98,7 +149,7 @@ class Redactor:
         return Counter(self._replacement(match) for match in hits if not _PLACEHOLDER.fullmatch(match[0]))
 
     def _original(self, placeholder: str, squeezed: str) -> str:
-        spelling = self._originals.get(placeholder)
+        spelling = self._originals.get(placeholder) or self._finds.originals.get(placeholder)
         return spelling if spelling and _squeeze(spelling) in squeezed else placeholder
 
     @cached_property
@@ -123,83 +174,12 @@ class Redactor:
         return needles
 
     @cached_property
+    def _finds(self) -> Finds:
+        return Finds(taken=self._originals)
+
+    @cached_property
     def _originals(self) -> Mapping[str, str]:
         return {placeholder: spelling for spelling, placeholder in self._spellings.items()}
-
-
-def known_secrets(environ: Mapping[str, str]) -> dict[str, str]:
-    """The values of variables whose names say that they are secret, and the passwords in addresses."""
-    found: dict[str, str] = {}
-    for name, value in environ.items():
-        if _names_a_secret(name) and _may_be_secret(value):
-            found[name] = value
-            if (inner := _INNER.fullmatch(value.strip())) and _may_be_secret(inner[1]):
-                found[f"{name}.part"] = inner[1]
-        for number, password in enumerate(_passwords(value)):
-            found[f"{name}.password" if number == 0 else f"{name}.password.{number + 1}"] = password
-    return found
-
-
-WELL_KNOWN = frozenset(
-    {
-        "ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "SELFHEAL_TOKEN", "GITHUB_TOKEN", "GITLAB_TOKEN", "GH_TOKEN",
-        "ACTIONS_RUNTIME_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN", "CI_JOB_TOKEN", "CI_JOB_JWT", "CI_JOB_JWT_V2",
-        "CI_REGISTRY_PASSWORD", "CI_DEPLOY_PASSWORD", "CI_DEPENDENCY_PROXY_PASSWORD", "DOCKER_AUTH_CONFIG",
-        "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AZURE_CLIENT_SECRET", "PGPASSWORD",
-        "MYSQL_PWD", "REDISCLI_AUTH", "NODE_AUTH_TOKEN", "VSS_NUGET_EXTERNAL_FEED_ENDPOINTS", "DAGGER_CLOUD_TOKEN",
-    }
-)  # fmt: skip
-_SECRET_WORD = re.compile(
-    r"(?:.*(?:TOKENS?|SECRETS?|PASSWORDS?|PASSWD|PASSPHRASE|CREDENTIALS?|APIKEYS?|PRIVATEKEY|ACCESSKEY|SECRETKEY|DSN)"
-    r"|KEYS?|(?:SSH|DB|SQL|MYSQL|PG|SMTP|USER|ROOT|ADMIN)?PASS|PAT|JWT|PWD|WEBHOOK|BEARER|UNSEAL)"
-)
-_SECRET_AT_THE_END = re.compile(
-    r"(?:.*_)?(?:COOKIES?|AUTH|AUTHORIZATION|AUTH(?:ORIZATION)?_HEADERS?|LOGIN|SK|SALT|KUBE_?CONFIG_(?:DATA|BASE64|B64|CONTENTS?))"
-)
-_NOT_SECRET = frozenset({"PWD", "OLDPWD", "GITLAB_USER_LOGIN"})
-_ABOUT_A_SECRET = frozenset({"FILE", "PATH", "DIR", "SOCK", "NAME", "TYPE", "USER", "USERNAME", "TTL", "EXPIRY", "LENGTH"})
-# What everybody's examples use: not secret, and found all over a log.
-_PUBLIC = frozenset(
-    {
-        "password", "passwd", "secret", "changeme", "change-me", "example", "postgres", "mysql", "mariadb", "rabbitmq",
-        "minioadmin", "localhost", "default", "enabled", "disabled", "testing", "required", "optional", "inherit",
-        "bearer", "digest", "kerberos", "negotiate", "anonymous", "always", "prompt", "manual", "keyring",
-    }
-)  # fmt: skip
-_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*+://[^\s\"'<>]++")
-# "Authorization: Bearer s3cr3t", "deploy:s3cr3t": what is secret of it stands alone elsewhere.
-_INNER = re.compile(r"(?:(?:[\w-]{1,40}: *)?(?:Bearer|Basic|Token) +|[\w.@-]{1,80}:(?!/))(\S+)", re.IGNORECASE)
-_BARE_TOKEN = 16  # characters from which the only thing before an "@" is a token, not a user
-
-
-def _names_a_secret(name: str) -> bool:
-    upper = name.upper()
-    if upper in WELL_KNOWN:
-        return True
-    words = [word for word in re.split(r"[^A-Z0-9]+", upper) if word]
-    if not words or words[-1] in _ABOUT_A_SECRET or upper in _NOT_SECRET:
-        return False
-    return bool(_SECRET_AT_THE_END.fullmatch("_".join(words))) or any(_SECRET_WORD.fullmatch(word) for word in words)
-
-
-def _may_be_secret(value: str) -> bool:
-    is_number = value.isdecimal() and len(value) < SHORTEST_SPLIT  # MAX_TOKENS=200000
-    return len(value) >= SHORTEST and not is_number and value.casefold() not in _PUBLIC
-
-
-def _passwords(value: str) -> Iterator[str]:
-    """The passwords and tokens of the addresses in a value, as they are and decoded."""
-    for address in _ADDRESS.findall(value):
-        try:
-            userinfo, at, _ = urlsplit(address).netloc.rpartition("@")
-        except ValueError:  # "http://[": no address after all
-            continue
-        user, colon, password = userinfo.partition(":")
-        if at and not password and len(user) >= _BARE_TOKEN:
-            password = user
-        elif not colon or password == user:
-            continue
-        yield from (found for found in dict.fromkeys((password, unquote(password))) if _may_be_secret(found))
 
 
 def _spelled(value: str) -> Iterator[str]:
@@ -250,6 +230,12 @@ def _squeeze(text: str) -> str:
 def _pattern(spellings: tuple[str, ...]) -> re.Pattern[str]:
     """Finds the spellings and our placeholders in one pass."""
     return re.compile("|".join((PLACEHOLDER, *map(_gapped, spellings))))
+
+
+@lru_cache(maxsize=64)
+def _plainly(values: tuple[str, ...]) -> re.Pattern[str]:
+    """Finds the values and our placeholders in one pass, the longest first."""
+    return re.compile("|".join((PLACEHOLDER, *map(re.escape, sorted(values, key=lambda value: -len(value))))))
 
 
 def _gapped(spelling: str) -> str:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from selfheal_ci import config, cycle
 from selfheal_ci.ci import Ci, read_ci
 from selfheal_ci.config import Settings
+from selfheal_ci.credentials import known_secrets
 from selfheal_ci.deliver import artifact
 from selfheal_ci.errors import MachineError, SelfhealError, UsageError
 from selfheal_ci.events import Finished, Warned
@@ -24,7 +25,7 @@ from selfheal_ci.observers.console import Console, Verbosity, look_of
 from selfheal_ci.observers.log import EventLog
 from selfheal_ci.paths import is_build_file
 from selfheal_ci.ports import Engine, Observer
-from selfheal_ci.redact import Redactor, known_secrets
+from selfheal_ci.redact import Redactor
 from selfheal_ci.runners import runner_for
 from selfheal_ci.store import Store, open_store
 from selfheal_ci.values import NOTHING, Healing, Lack, Source, Status, Step
@@ -84,7 +85,7 @@ def deliver_healing(
     """
     environ = _with_program(environ, checkout(asked), command)
     ci, saying = read_ci(environ), saying or Saying()
-    redactor = Redactor(known_secrets(environ))
+    redactor = Redactor(known_secrets(environ, checkout(asked)))
     folder = Path(asked.get("output") or Settings.output)
     with (
         workplace() as work,
@@ -166,17 +167,19 @@ def run_publish(
         complete(store, environ, read_token(environ))
         configuration = read_configuration(store, asked, read_ci(environ))
         settings, steps = configuration.settings, configuration.steps
-        builder = Builder(settings, environ, Redactor(known_secrets(environ)))
+        redactor = Redactor(known_secrets(environ, checkout(asked)))
+        builder = Builder(settings, environ, redactor)
         wishes = publish.Wishes(settings.target, settings.branch_prefix)
         repository = store.checkout.repository
         publication = publish.check(place, store, builder.policy(), wishes, repository=repository, steps=steps)
         if dry_run:
             names = ", ".join(file.path for file in publication.files)
-            print(f"would push {publication.branch} for {publication.target}, changing {names}", file=saying.stream)
+            would = f"would push {publication.branch} for {publication.target}, changing {names}"
+            print(redactor.text(would), file=saying.stream)
             return 0
         published = publish.publish(place, publication, builder.forge(store))
     made = "pushed" if published.created else "was there already:"
-    print(f"{made} {published.branch} at {published.commit[:12]}", file=saying.stream)
+    print(redactor.text(f"{made} {published.branch} at {published.commit[:12]}"), file=saying.stream)
     if saying.as_json:
         sys.stdout.write((place / "publish.json").read_text())
     return 0
