@@ -13,12 +13,15 @@ from benchmarks import (
     fixers,
     gate,
     hangs,
+    honest,
+    injections,
     output,
     prepare,
     programs,
     regressions,
     runs,
     secrets,
+    tamper,
 )
 
 ALL = {
@@ -34,6 +37,9 @@ ALL = {
     "dont_patch": dont_patch.measure,
     "expectations": expectations.measure,
     "programs": programs.measure,
+    "tamper": tamper.measure,
+    "injections": injections.measure,
+    "honest": honest.measure,
     "secrets": secrets.measure,
     "faults": faults.measure,
 }
