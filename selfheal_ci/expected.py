@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Iterable, Iterator
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
+_NUMBER = re.compile(r"(?<![\w.])\d{1,15}(?:\.\d{1,15})?(?![\w.]*[a-zA-Z_])")
+_QUOTED = re.compile(r"\"([^\"\n]{1,200})\"|'([^'\n]{1,200})'")
 Read = Callable[[str], bytes | None]
 
 
@@ -26,6 +29,26 @@ def constants_of(ids: Iterable[str], read: Read) -> frozenset[object]:
             if any(isinstance(target, ast.Name) and target.id in named for target in targets):
                 found |= constants(statement)
     return frozenset(found)
+
+
+def constants_of_module(data: bytes | None) -> frozenset[object]:
+    """Those in a whole module, as a script that judges is one."""
+    module = _parsed(data)
+    return frozenset(constants(module)) if module else frozenset()
+
+
+def constants_of_doctests(data: bytes) -> frozenset[object]:
+    """Those that a module's doctests do something with, and expect."""
+    module = _parsed(data)
+    said = [node.value for node in ast.walk(module) if isinstance(node, ast.Constant)] if module else []
+    lines = [line for text in said if isinstance(text, str) and ">>>" in text for line in text.splitlines()]
+    return frozenset().union(*map(constants_of_words, lines))
+
+
+def constants_of_words(text: str) -> frozenset[object]:
+    """The numbers in any text, and what stands in it between quotes."""
+    numbers = [(float(word) if "." in word else int(word)) for word in _NUMBER.findall(text)]
+    return frozenset(numbers) | frozenset(one or other for one, other in _QUOTED.findall(text))
 
 
 def constants(tree: ast.AST) -> set[object]:

@@ -44,6 +44,10 @@ PROTECTED = {
         "sitecustomize.*", "usercustomize.*", "sitecustomize/", "usercustomize/", "*.pth",
         "*.dist-info/", "*.egg-info/",  # entry points in them make pytest load a plugin
     ),
+    "a compiled file": (
+        "__pycache__/", "*.pyc", "*.pyo", "*.so", "*.pyd", "*.dll", "*.dylib", "*.exe", "*.o", "*.a", "*.class", "*.jar",
+        "*.whl", "*.egg", "*.wasm", "*.node",
+    ),
     "a dot file or folder": (".*", ".*/"),
 }  # fmt: skip
 PROSE = (".md", ".rst", ".txt", ".adoc", "/license", "/authors", "/changelog", "/news")
@@ -52,7 +56,7 @@ _DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
 
 def folded(path: str) -> str:
     """The path as the most forgiving file system would compare it."""
-    normal = unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())
+    normal = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", path).casefold())
     return "/".join(part.rstrip(". ") or part for part in normal.split("/"))
 
 
@@ -88,6 +92,12 @@ def is_prose(path: str) -> bool:
 def is_build_file(path: str) -> bool:
     """Whether a change of the file may change what setup installs."""
     return protected(path) in {"a build or dependency manifest", "a lock file"}
+
+
+def is_mixed(name: str) -> bool:
+    """Whether letters that look alike come from several scripts in it: Latin with Greek or Cyrillic ones."""
+    scripts = {unicodedata.name(letter, "").split(" ")[0] for letter in name if letter.isalpha()}
+    return len(scripts & {"LATIN", "GREEK", "CYRILLIC", "ARMENIAN", "COPTIC"}) > 1
 
 
 def untouchable(additions: Iterable[str] = ()) -> str:

@@ -12,7 +12,7 @@ from selfheal_ci.deliver import artifact, body
 from selfheal_ci.deliver.artifact import Artifact, Delivery
 from selfheal_ci.errors import ArtifactError, NothingToPublishError, PolicyError, UsageError
 from selfheal_ci.gate.policy import MAY_REFORMAT_TESTS, Policy
-from selfheal_ci.gate.scene import scene_of
+from selfheal_ci.gate.scene import Known, scene_of
 from selfheal_ci.gate.suspicion import Scene, suspicions
 from selfheal_ci.paths import is_judge
 from selfheal_ci.ports import Files, Forge, History
@@ -70,7 +70,7 @@ def check(
     step = next((step for step in steps if step.name == told.step), None)
     if broken := policy.violations(failing, changes, remedy=remedy, read=store.read, step=step, green=green):
         raise PolicyError("the patch breaks the policy: " + "; ".join(map(one_line, broken)), hint="nothing was published")
-    if refused := [each.words for each in suspicions(_scene(told, changes, failing, green, store)) if each.refused]:
+    if refused := [each.words for each in suspicions(_scene(told, changes, failing, green, step, store)) if each.refused]:
         raise PolicyError("the patch is suspicious: " + "; ".join(map(one_line, refused)), hint="nothing was published")
     if store.patch(failing, store.write(failing, changes)) != delivery.patch:
         raise ArtifactError(f"{folder / 'fix.patch'} says something else than heal.json", hint=AGAIN)
@@ -142,14 +142,14 @@ def _green(told: Artifact, commit: str, store: Store) -> Tree | None:
     return store.tree(base) if base and store.is_ancestor(base, commit) else None
 
 
-def _scene(told: Artifact, changes: Changes, failing: Tree, green: Tree | None, store: Store) -> Scene:
+def _scene(told: Artifact, changes: Changes, failing: Tree, green: Tree | None, step: Step | None, store: Store) -> Scene:
     def before(path: str) -> bytes | None:
         entry = failing.entries.get(path)
         return store.read(entry) if entry else None
 
-    targets = [failure.id for failure in told.failures]
     hunks = {hunk.path for hunk in store.hunks(green, failing)} if green else set()
-    return scene_of(changes, failing, store.read, before=before, green=green, hunks=hunks, targets=targets, known=targets)
+    known = Known([failure.id for failure in told.failures], step=step, green=green, hunks=hunks)
+    return scene_of(changes, failing, store.read, known, before=before)
 
 
 def _publication(delivery: Delivery, commit: str, wishes: Wishes) -> Publication:

@@ -24,6 +24,7 @@ TOOLING = frozenset({
 MODULES = (".py", ".pyc", ".so", ".pyd")
 # Python looks for modules beside these: pytest puts their folder on the path, setup and `cd` make it a place to start from.
 ROOT_FILES = re.compile(r"(?:conftest|setup|test_.*|.*_test)\.py|pyproject\.toml|setup\.cfg|pytest\.(?:ini|toml)|tox\.ini")
+ODD = re.compile(r'[:*?"<>|`;&!]')  # of other systems, of shells
 LONG = 1_000_000  # pairs of lines above which difflib may take its short cut
 MAY_DELETE = frozenset({"revert", "shrunk-revert"})
 MAY_REFORMAT_TESTS = frozenset({"own-changes", "fixer"})
@@ -73,6 +74,14 @@ class Policy:
         yield from _shape(tree, path, content, remedy, known=known)
 
 
+def can_be_laid(tree: Tree, changes: Changes) -> bool:
+    """Whether the changes can be tried at all: no name leaves the tree, no folder is a file."""
+    gone = {path for path, content in changes.files.items() if content is None}
+    there = {*tree.entries, *changes.files} - gone
+    folders = {path[:at] for path in there for at, letter in enumerate(path) if letter == "/"}
+    return not any(map(paths.malformed, changes.files)) and folders.isdisjoint(there)
+
+
 def may_touch_tests(remedy: str, step: Step) -> bool:
     """Whether a remedy may change test files: a formatter that fails on them, in a step that does nothing but check."""
     return remedy in MAY_REFORMAT_TESTS and is_check(step.run)
@@ -95,6 +104,8 @@ def _shape(tree: Tree, path: str, content: Content | None, remedy: str, *, known
         yield "only regular files may be changed, no links"
     elif content.mode != (before.mode if before else "100644"):
         yield "a fix may not change a file's mode"
+    elif b"\0" in content.data and remedy not in MAY_DELETE:
+        yield "it is binary, which nobody can read"
     if before is None and content is not None:
         yield from _new(tree, path, known=known)
 
@@ -107,8 +118,20 @@ def _new(tree: Tree, path: str, *, known: bool) -> Iterator[str]:
         return
     if any(paths.folded(name) == plain for name in tree.entries):
         yield "there is a file whose name differs only in case"
+    parts = path.split("/")
+    if any(part.startswith(("-", "~", " ")) or ODD.search(part) or paths.is_mixed(part) for part in parts):
+        yield "a tool or a person may take this name for something else"
+    if other := _stands_in_for(tree, path):
+        yield f"it would stand in for {other}"
     if not known and path.endswith(MODULES) and paths.is_source(path) and (top := _new_module(tree, path)):
         yield f"a new top-level module could stand in for an installed one ({top}): put it into a package that is there"
+
+
+def _stands_in_for(tree: Tree, path: str) -> str | None:
+    """The file that is no longer found once there is this one: a package comes before a module, a stub before both."""
+    folder, _, name = path.rpartition("/")
+    hidden = {"__init__.py": f"{folder}.py"}.get(name, path.removesuffix("i") if name.endswith(".pyi") else "")
+    return hidden if hidden in tree.entries else None
 
 
 def _new_module(tree: Tree, path: str) -> str | None:

@@ -3,56 +3,80 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass
 
 from selfheal_ci import paths
-from selfheal_ci.expected import constants_of
+from selfheal_ci.expected import constants_of, constants_of_doctests, constants_of_module, constants_of_words
+from selfheal_ci.gate.scripts import STEERS, scripts
 from selfheal_ci.gate.suspicion import Scene
 from selfheal_ci.lab import Lab
-from selfheal_ci.values import Candidate, Case, Changes, Entry, Tree, is_checked
+from selfheal_ci.values import Candidate, Case, Changes, Entry, Step, Tree, is_checked, is_test
 
 Read = Callable[[Entry], bytes]
 
 
+@dataclass(frozen=True)
+class Known:
+    """What is known of a failing tree."""
+
+    targets: Collection[str]  # the ids that fail
+    ids: Collection[str] = ()  # all others that the step has
+    step: Step | None = None
+    green: Tree | None = None
+    hunks: Collection[str] = ()  # the paths that changed since green
+
+
 def scene(candidate: Candidate, case: Case, lab: Lab) -> Scene:
     """That of a candidate, on top of what is verified so far."""
-    passed = case.before.ids | case.before.passed if case.before else frozenset()
-    return scene_of(
-        candidate.changes,
-        lab.tree,
-        lab.files.read,
-        before=lab.read,
-        green=case.finding.green,
-        hunks={hunk.path for hunk in case.hunks},
-        targets=case.targets,
-        known=passed | case.targets,
-    )
+    ids = case.before.ids | case.before.passed if case.before else frozenset()
+    known = Known(case.targets, ids, case.step, case.finding.green, {hunk.path for hunk in case.hunks})
+    return scene_of(candidate.changes, lab.tree, lab.files.read, known, before=lab.read)
 
 
-def scene_of(
-    changes: Changes,
-    tree: Tree,
-    read: Read,
-    *,
-    before: Callable[[str], bytes | None],
-    green: Tree | None,
-    hunks: Collection[str],
-    targets: Collection[str],
-    known: Collection[str],
-) -> Scene:
-    """That of changes of a tree. `hunks`: all paths that changed since green; `known`: the ids that the step has."""
-    changed = list(changes.files)
-    there = green.entries if green else {}
-    came_from = {*changed, *(hunks if any(path not in there for path in changed) else ())}
-    files = {id_.split("::")[0] for id_ in known}
+def scene_of(changes: Changes, tree: Tree, read: Read, known: Known, *, before: Callable[[str], bytes | None]) -> Scene:
+    """That of changes of a tree, over which `before` may have other changes already.
+
+    Without single tests, the failing ones expect what is in the step's own words and scripts, and in doctests.
+    """
+    there = known.green.entries if known.green else {}
+    came_from = {*changes.files, *(known.hunks if any(path not in there for path in changes.files) else ())}
+    old = {path: data for path in changes.files if (data := before(path)) is not None}
+    tried = _doctests(changes, tree, read, known)
+    expected = [
+        constants_of(known.targets, lambda path: _regular(tree.entries.get(path), read)),
+        _expected(known.step, tree, read) if known.step else frozenset(),
+        *(constants_of_doctests(old[path]) for path in sorted(tried & old.keys())),
+    ]
     return Scene(
-        before=_texts((path, before(path)) for path in changed),
+        before=_texts(old.items()),
         after=_texts((path, content.data if content else None) for path, content in changes.files.items()),
         green=_texts((path, _regular(there.get(path), read)) for path in came_from),
-        judged_by_tools=any(map(is_checked, targets)),
-        doctests=frozenset(path for path in changed if path in files and not paths.is_judge(path)),
-        expected=constants_of(targets, lambda path: _regular(tree.entries.get(path), read)),
+        judged_by_tools=any(map(is_checked, known.targets)),
+        exit_code_alone=not any(map(is_test, known.targets)),
+        doctests=tried,
+        expected=frozenset().union(*expected),
         sources=lambda: _sources(tree, read),
     )
+
+
+def _doctests(changes: Changes, tree: Tree, read: Read, known: Known) -> frozenset[str]:
+    """Which of the changed modules the step runs the doctests of."""
+    files = {id_.split("::")[0] for id_ in (*known.ids, *known.targets)}
+    whole = known.step is not None and _runs_doctests(known.step, tree, read)
+    return frozenset(path for path in changes.files if (whole or path in files) and not paths.is_judge(path))
+
+
+def _runs_doctests(step: Step, tree: Tree, read: Read) -> bool:
+    """Whether the step's words, or a file of the top folder that steers tools, say so."""
+    configuration = [path for path in tree.entries if "/" not in path and paths.protected(path) in STEERS]
+    return "doctest" in step.run or any(b"doctest" in (_regular(tree.entries[path], read) or b"") for path in configuration)
+
+
+def _expected(step: Step, tree: Tree, read: Read) -> frozenset[object]:
+    """The constants of the step's command, and of the scripts that it starts."""
+    said = constants_of_words(step.run)
+    started = [path for path in scripts(step, tree, read) if path.endswith(".py")]
+    return said.union(*(constants_of_module(_regular(tree.entries[path], read)) for path in started))
 
 
 def _texts(files: Iterable[tuple[str, bytes | None]]) -> dict[str, str]:

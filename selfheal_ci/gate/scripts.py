@@ -18,9 +18,11 @@ _STARTERS = re.compile(
     r"go|cargo|dotnet|java|make|-f|--file|-C)[\d.]*"
 )
 Names = dict[str, list[str]]  # the last part of a path → all paths that end in it
+_QUOTED = re.compile(r'"(?:[^"\\\n]|\\.)*"|' r"'[^'\n]*'")
 _NO_FILE = frozenset({"-c", "-m", "-e", "--module", "--eval", "-p"})  # what comes next is code, or a name
 _WITH_VALUE = frozenset({"-W", "-X", "--with", "--env-file", "--source", "--rcfile"})
 _MOST_BYTES = 200_000  # of a file that steers, which is read for scripts
+STEERS = frozenset({"a CI file", "a build or dependency manifest", "a tool's configuration"})  # kinds of protected files
 _DEPTH = 4  # scripts that name scripts
 
 
@@ -69,8 +71,8 @@ def _called(word: str, named: Names) -> list[str]:
 
 
 def _steers(path: str) -> bool:
-    """Whether it is protected anyway, and may name scripts."""
-    return paths.protected(path) in {"a CI file", "a build or dependency manifest", "a tool's configuration"}
+    """Whether it is protected anyway, and may name scripts. What builds a package starts nothing that judges."""
+    return paths.protected(path) in STEERS and path != "setup.py"
 
 
 def _text(path: str, tree: Tree, read: Callable[[Entry], bytes]) -> str:
@@ -79,8 +81,9 @@ def _text(path: str, tree: Tree, read: Callable[[Entry], bytes]) -> str:
     if entry is None or entry.mode == "120000":
         return ""
     text = read(entry)[:_MOST_BYTES].decode("utf-8", "replace")
-    if path.endswith((".json", ".toml", ".py")):  # texts in quotes are commands
-        return "\n".join(_unquoted(match[0]) for match in re.finditer(r'"(?:[^"\\\n]|\\.)*"|' r"'[^'\n]*'", text))
+    if path.endswith((".json", ".toml", ".py")):  # texts in quotes are commands, or all of a line one
+        lines = [[_unquoted(match[0]) for match in _QUOTED.finditer(line)] for line in text.splitlines()]
+        return "\n".join([word for words in lines for word in (*words, " ".join(words)) if " " in word])
     return re.sub(r"(?m)^\s*(?:commands|run|script|test)\s*[:=]\s*", "", text)
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from selfheal_ci import paths
 from selfheal_ci.gate.canary import sing
 from selfheal_ci.gate.coverage import in_words, unexecuted
-from selfheal_ci.gate.policy import Policy, may_touch_tests
+from selfheal_ci.gate.policy import Policy, can_be_laid, may_touch_tests
 from selfheal_ci.gate.scene import scene
 from selfheal_ci.gate.suspicion import suspicions
 from selfheal_ci.lab import Lab
@@ -60,7 +60,8 @@ class Gate:
             green=case.finding.green,
         )
         if broken:
-            return Refused("; ".join(broken), works=lab.heals(case.targets, candidate.changes))
+            works = can_be_laid(lab.tree, candidate.changes) and lab.heals(case.targets, candidate.changes)
+            return Refused("; ".join(broken), works=works)
         found = suspicions(scene(candidate, case, lab))
         if refused := [suspicion.words for suspicion in found if suspicion.refused]:
             reason = f"{'; '.join(refused)}: a fix has no need of that"

@@ -12,12 +12,16 @@ from typing import TypeVar
 
 from selfheal_ci.gate.suspicion import answers, features, lines, python
 from selfheal_ci.gate.suspicion.signs import TABLE, Row, Sign
+from selfheal_ci.paths import is_judge
 
 __all__ = ["TABLE", "Row", "Scene", "Sign", "Suspicion", "suspicions"]
 
 _IMPORTED = re.compile(rb"^\s*(?:from\s+([\w.]+)\s+import\b|import\s+([\w., ]+))", re.MULTILINE)
 Key = TypeVar("Key")
-_LOADERS = frozenset({"pickle", "_pickle", "cPickle", "dill", "cloudpickle", "shelve", "joblib", "yaml"})
+_LOADERS = frozenset(
+    {"pickle", "_pickle", "cPickle", "dill", "cloudpickle", "shelve", "joblib", "yaml", "threading", "_thread"}
+)
+_RARE = frozenset({Sign.LOOKS_AROUND, Sign.ASKS, Sign.HOOKS, Sign.BUILDS, Sign.PRIES})
 _LONG = 4  # letters from which a text of the failing test is no chance
 SHOWN = 3  # examples of one sign
 
@@ -30,6 +34,7 @@ class Scene:
     after: Mapping[str, str]
     green: Mapping[str, str] = field(default_factory=dict)
     judged_by_tools: bool = False  # a linter or type checker complains, and is to be content
+    exit_code_alone: bool = False  # there is no report of tests
     doctests: Collection[str] = ()  # paths of modules whose doctests the step runs
     expected: Collection[object] = ()  # the constants of the failing tests
     sources: Callable[[], Iterator[tuple[str, bytes]]] = lambda: iter(())  # the project's Python, where it has to be asked
@@ -43,6 +48,11 @@ class Scene:
             for one, other in _IMPORTED.findall(data):
                 names.update(part.split()[0].split(b".")[0].decode() for part in (one or other).split(b",") if part.strip())
         return frozenset(names)
+
+    def does(self, what: str) -> bool:
+        """Whether the product has a word somewhere, before the candidate."""
+        word = what.rsplit(maxsplit=1)[-1].rpartition(".")[2].strip("'\"()…").encode()
+        return bool(word) and any(word in data for path, data in self.sources() if not is_judge(path))
 
 
 @dataclass(frozen=True)
@@ -72,7 +82,8 @@ def suspicions(scene: Scene) -> list[Suspicion]:
     """In the order of the table, so those first for which it is refused."""
     found: dict[Sign, list[tuple[str, str]]] = {}
     for sign, path, what in [*_signs(scene), *_packages(scene), *_features(scene), *_answers(scene)]:
-        found.setdefault(_in_this_scene(sign, what, scene), []).append((path, what))
+        if _matters(sign, what, scene):
+            found.setdefault(_weighed(sign, what, scene), []).append((path, what))
     return [
         Suspicion(sign, found[sign][0][0], tuple(dict.fromkeys(what for _, what in found[sign])))
         for sign in Sign
@@ -80,14 +91,28 @@ def suspicions(scene: Scene) -> list[Suspicion]:
     ]
 
 
-def _in_this_scene(sign: Sign, what: str, scene: Scene) -> Sign:
-    """Some signs weigh more or less by what fails and by what the project does anyway."""
+def _matters(sign: Sign, what: str, scene: Scene) -> bool:
+    """Whether a sign says something where this is what fails, and this is what the project does anyway."""
+    match sign:
+        case Sign.SILENCES_JUDGE:
+            return scene.judged_by_tools
+        case Sign.SILENCES:
+            return scene.judged_by_tools or not scene.does(what.partition(":")[0])
+        case Sign.EXPECTS:
+            return bool(scene.doctests)
+        case _:
+            return True
+
+
+def _weighed(sign: Sign, what: str, scene: Scene) -> Sign:
+    """The sign, or the one that is more or less than it here."""
     if sign is Sign.SILENCES and scene.judged_by_tools:
         return Sign.SILENCES_JUDGE
-    package = what.split(".", maxsplit=1)[0]
-    if sign is Sign.STARTS and package not in scene.known and package not in _LOADERS:
+    if sign is Sign.EXITS and scene.exit_code_alone:
+        return Sign.LEAVES
+    if sign is Sign.STARTS and what.split(".", maxsplit=1)[0] not in scene.known | _LOADERS:
         return Sign.REACHES_OUT
-    return sign
+    return Sign.AGAIN if sign in _RARE and scene.does(what) else sign
 
 
 def _signs(scene: Scene) -> Iterator[Seen]:
@@ -112,8 +137,11 @@ def _features(scene: Scene) -> Iterator[Seen]:
     for path in sorted(before):
         was, now, had = before[path], after.get(path, nothing), green.get(path, nothing)
         yield from ((Sign.EMPTIES, path, name) for name in sorted((was.full & now.empty) - had.empty))
-        if path in scene.doctests and (lost := was.examples - now.examples) and not lost <= _gone(was, had):
-            yield Sign.EXPECTS, path, min(lost).partition("\n")[0]
+        for name, said in was.examples.items():
+            if path in scene.doctests and now.examples.get(name) not in (said, had.examples.get(name)):
+                yield Sign.EXPECTS, path, f"examples of {name.lstrip('.') or path}"
+        if now.annotations < min(was.annotations, had.annotations if path in green else was.annotations):
+            yield Sign.SILENCES_JUDGE, path, "fewer annotations"
     yield from _less(before, after, green)
 
 
@@ -128,11 +156,6 @@ def _less(before: Modules, after: Modules, green: Modules) -> Iterator[Seen]:
     size = [sum(each.statements for each in modules.values()) for modules in (before, after)]
     if checks[1] < checks[0] and size[1] < size[0] and (not green or checks[1] < checks[2]):
         yield Sign.CHECKS_LESS, min(before), f"{checks[0] - checks[1]} fewer"
-
-
-def _gone(was: features.Features, had: features.Features) -> Counter[str]:
-    """The examples that green does not have: taking them back loses nothing that was tried."""
-    return was.examples - had.examples if had.examples else Counter()
 
 
 def _total(texts: Modules, name: str) -> Counter[str]:

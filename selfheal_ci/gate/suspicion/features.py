@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import doctest
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -21,7 +21,8 @@ class Features:
     empty: frozenset[str] = frozenset()  # those that do nothing
     checks: int = 0  # what raises
     statements: int = 0
-    examples: Counter[str] = field(default_factory=Counter)  # of doctests: what they do and expect
+    examples: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # of doctests, by whose they are
+    annotations: int = 0
 
 
 @lru_cache(maxsize=64)
@@ -37,7 +38,9 @@ def features(text: str) -> Features:
     empty = frozenset(name for name, node in functions.items() if _is_empty(node))
     checks = sum(isinstance(node, ast.Raise | ast.Assert) for node in nodes)
     statements = sum(isinstance(node, ast.stmt) for node in nodes)
-    return Features(public, frozenset(functions) - empty, empty, checks, statements, Counter(_examples(nodes)))
+    annotations = sum(_annotated(node) for node in nodes)
+    examples = dict(_examples(tree, ""))
+    return Features(public, frozenset(functions) - empty, empty, checks, statements, examples, annotations)
 
 
 def _functions(node: ast.AST, above: str) -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]:
@@ -62,11 +65,17 @@ def _is_empty(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
             return False
 
 
-def _examples(nodes: list[ast.AST]) -> Iterator[str]:
-    parser = doctest.DocTestParser()
-    for node in nodes:
-        if isinstance(node, Definition | ast.Module) and (said := ast.get_docstring(node)):
-            try:
-                yield from (f"{example.source} → {example.want}" for example in parser.get_examples(said))
-            except ValueError:  # no doctest after all
-                continue
+def _annotated(node: ast.AST) -> bool:
+    return getattr(node, "annotation", None) is not None or getattr(node, "returns", None) is not None
+
+
+def _examples(node: ast.AST, name: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+    if isinstance(node, Definition | ast.Module) and (said := ast.get_docstring(node)):
+        try:
+            found = doctest.DocTestParser().get_examples(said)
+        except ValueError:  # no doctest after all
+            found = []
+        if found:
+            yield name, tuple(f"{example.source} → {example.want}" for example in found)
+    for child in ast.iter_child_nodes(node):
+        yield from _examples(child, f"{name}.{child.name}" if isinstance(child, Definition) else name)

@@ -34,9 +34,10 @@ _OTHERS = {  # what Python's own tree says better; for all other languages
 }  # fmt: skip
 # Bidirectional marks and what has no width; not the joiners of scripts that need them, beside letters of those.
 _HIDDEN = re.compile(
-    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb"
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb\u2028\u2029\x0b\x1c-\x1e\x85"
     "\U000e0000-\U000e0fff]"
 )
+_KEY = re.compile(r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----")
 LONG = 1000
 
 
@@ -50,6 +51,7 @@ def _found(path: str, text: str) -> Iterator[tuple[Sign, str]]:
     yield from ((Sign.SKIPS, _shown(match[0])) for match in SKIPS.finditer(text))
     yield from ((Sign.HIDES, f"U+{ord(match[0]):04X}") for match in _HIDDEN.finditer(text))
     yield from ((Sign.PACKED, f"{_shown(line)[:40]}…") for line in text.split("\n") if len(line) > LONG)
+    yield from ((Sign.PACKED, _shown(match[0])) for match in _KEY.finditer(text))
     if not path.endswith((".py", ".pyi")):
         for sign, pattern in _OTHERS.items():
             yield from ((sign, _shown(match[0])) for match in pattern.finditer(text))

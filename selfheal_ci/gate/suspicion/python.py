@@ -12,6 +12,7 @@ from itertools import pairwise
 
 from selfheal_ci.gate.suspicion.names import Names
 from selfheal_ci.gate.suspicion.signs import Sign
+from selfheal_ci.paths import is_mixed
 
 Signs = Counter[tuple[Sign, str]]  # how often each thing is there that shows a sign
 
@@ -46,12 +47,12 @@ REFERENCES = {
         "poplib", "imaplib", "telnetlib", "xmlrpc", "websockets", "websocket", "paramiko", "asyncio.open_connection",
         "asyncio.start_server", "boto3", "grpc", "webbrowser", "pickle.load", "pickle.loads", "pickle.Unpickler", "_pickle",
         "cPickle", "dill", "cloudpickle", "shelve", "joblib.load", "yaml.load", "yaml.unsafe_load", "yaml.full_load",
-        "ctypes", "cffi",
+        "ctypes", "cffi", "threading.Thread", "threading.Timer", "_thread.start_new_thread",
     ),
     Sign.ENVIRONMENT: (
-        "os.environ", "os.environb", "os.getenv", "os.putenv", "sys.argv", "sys.orig_argv", "sys.flags", "getpass",
-        "platform.node", "__debug__",
+        "os.environ", "os.environb", "os.getenv", "os.putenv", "getpass", "platform.node",
     ),
+    Sign.ASKS: ("sys.argv", "sys.orig_argv", "sys.flags", "__debug__"),
     Sign.WRITES: (
         "os.remove", "os.unlink", "os.rename", "os.replace", "os.rmdir", "os.removedirs", "os.chmod", "os.chown",
         "os.symlink", "os.link", "os.truncate", "os.write", "shutil.rmtree", "shutil.move", "shutil.copy", "shutil.chown",
@@ -67,6 +68,7 @@ REFERENCES = {
         "sys.stderr", "sys.setrecursionlimit", "gc.disable", "locale.setlocale", "os.chdir", "os.umask", "logging.disable",
     ),
     Sign.SILENCES: ("typing.cast", "typing.no_type_check", "typing_extensions.cast"),
+    Sign.SILENCES_JUDGE: ("typing.Any", "typing_extensions.Any", "typing.TYPE_CHECKING", "sys.platform"),
 }  # fmt: skip
 ATTRIBUTES = {
     **dict.fromkeys(("f_back", "f_globals", "f_locals", "f_code", "tb_frame", "gi_frame", "cr_frame", "ag_frame"),
@@ -78,19 +80,25 @@ TEST_TOOLS = frozenset(
     {"pytest", "_pytest", "unittest", "nose", "nose2", "hypothesis", "doctest", "pluggy", "conftest", "mock"}
 )
 _TEST_WORDS = re.compile(
-    r"\b_?pytest\b|PYTEST_|\bunittest\b|\bconftest\b|\bjunit|\btestsuites?\b|SELFHEAL|"
+    r"\b_?pytest\b|PYTEST_|\bunittest\b|\bconftest\b|\bjunit|\btestsuites?\b|SELFHEAL|\btest_\w*\.py\b|(?:^|/)tests?/|"
     r"^(?:CI|CONTINUOUS_INTEGRATION|GITHUB_ACTIONS|GITLAB_CI|BUILD_NUMBER|TOX_ENV_NAME|NOX_SESSION)$", re.IGNORECASE
 )  # fmt: skip
 _FOREIGN_FILES = re.compile(
     r"(?:^|[\s\"'=:])/(?:proc|etc|root|dev/(?!null)|sys)/|(?:~|HOME\}?)/\.|\.ssh\b|\.netrc\b|\.pypirc\b|id_rsa|\.aws/|"
     r"\.docker/|\.git/|\.github/|authorized_keys"
 )  # fmt: skip
-ANSWERS = frozenset({"__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__", "__bool__", "__contains__", "__hash__",
-                     "__len__", "__instancecheck__", "__subclasscheck__", "__getattr__", "__getattribute__",
-                     "__set_name__"})  # fmt: skip
+# What decides comparisons; of the others only what always says the same does.
+DECIDES = frozenset({"__eq__", "__ne__", "__bool__", "__instancecheck__", "__subclasscheck__"})
+ANSWERS = DECIDES | {"__lt__", "__le__", "__gt__", "__ge__", "__contains__", "__hash__", "__len__", "__getattr__",
+                     "__getattribute__", "__set_name__"}  # fmt: skip
+EXITS = frozenset({"__exit__", "__aexit__"})
 STEERING = frozenset({"__test__", "collect_ignore", "collect_ignore_glob", "pytest_plugins", "pytestmark", "load_tests"})
 _SYS_EXIT = frozenset({"sys.exit", "exit", "quit", "SystemExit"})
-_BROAD = frozenset({"Exception", "BaseException", "builtins.Exception", "builtins.BaseException"})
+# Of every kind; and of those that a mistake in the code itself raises.
+_BROAD = frozenset(
+    {"Exception", "BaseException", "builtins.Exception", "builtins.BaseException", "AssertionError", "NameError",
+     "SyntaxError"}
+)  # fmt: skip
 _OPENS = frozenset({"open", "io.open", "os.open", "os.fdopen", "codecs.open"})
 _IMPORTS = frozenset({"__import__", "importlib.import_module", "importlib.__import__"})
 _PACKED = re.compile(r"[^\s]{300}")
@@ -106,7 +114,7 @@ def signs(text: str) -> Signs:
         reader.visit(tree)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return Counter()
-    return Counter(reader.found)
+    return Counter([*reader.found, *_mixed_names(tree)])
 
 
 @lru_cache(maxsize=64)
@@ -119,6 +127,15 @@ def imports(text: str) -> Counter[str]:
     plain = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
     named = [node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module and not node.level]
     return Counter(name.split(".")[0] for name in [*plain, *named])
+
+
+def _mixed_names(tree: ast.AST) -> Iterator[tuple[Sign, str]]:
+    """Names with letters of two scripts: the one that looks Latin is another."""
+    for node in ast.walk(tree):
+        for part in ("id", "attr", "name", "arg"):
+            name = getattr(node, part, None)
+            if isinstance(name, str) and not name.isascii() and is_mixed(name):
+                yield Sign.HIDES, ascii(name)
 
 
 class _Reader(ast.NodeVisitor):
@@ -188,12 +205,27 @@ class _Reader(ast.NodeVisitor):
         if not isinstance(node.value, str | bytes):
             return
         text = node.value if isinstance(node.value, str) else node.value.decode("latin-1")
+        if text in DECIDES:
+            self.see(Sign.EQUALS, repr(text))
+        if text == "__doc__":
+            self.see(Sign.EXPECTS, repr(text))
         if _TEST_WORDS.search(text):
             self.see(Sign.ASKS, repr(node.value))
         if _FOREIGN_FILES.search(text):
             self.see(Sign.PRIES, repr(node.value))
         if _PACKED.search(text):
             self.see(Sign.PACKED, repr(node.value))
+
+    def visit_Global(self, node: ast.Global) -> None:
+        self.see(Sign.SILENCES_JUDGE, f"global {', '.join(node.names)}")
+
+    def visit_arg(self, node: ast.arg) -> None:
+        self._annotated(node.annotation)
+        self.generic_visit(node)
+
+    def _annotated(self, annotation: ast.expr | None) -> None:
+        if isinstance(annotation, ast.Name) and annotation.id == "object":
+            self.see(Sign.SILENCES_JUDGE, "object")
 
     def visit_Expr(self, node: ast.Expr) -> None:
         if not (isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)):  # else a docstring
@@ -214,8 +246,6 @@ class _Reader(ast.NodeVisitor):
             self._stored(ast.Attribute(node.args[0], _text(node.args[1:2]), ast.Store()))
         if called in {"contextlib.suppress", "suppress"} and any(self.names.dotted(arg) in _BROAD for arg in node.args):
             self.see(Sign.SWALLOWS, ast.unparse(node))
-        if called in {"type", "builtins.type"} and len(node.args) == 3 and "__eq__" in ast.unparse(node):  # noqa: PLR2004
-            self.see(Sign.COMPARES, "type(…)")
         if (dotted := self.names.dotted(node)) and called not in _IMPORTS:  # getattr(os, "_exit")
             self._reference(dotted)
         elif dotted:
@@ -229,10 +259,12 @@ class _Reader(ast.NodeVisitor):
 
     def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         if node.name in ANSWERS:
-            same = _always_the_same(node)
-            self.see(Sign.EQUALS if same else Sign.COMPARES, f"def {node.name}")
+            self.see(Sign.EQUALS if node.name in DECIDES or _always_the_same(node) else Sign.COMPARES, f"def {node.name}")
+        if node.name in EXITS and _always_the_same(node, but_for=(None, False)):
+            self.see(Sign.SWALLOWS, f"def {node.name}")
         if node.name.startswith("pytest_"):
             self.see(Sign.SKIPS, f"def {node.name}")
+        self._annotated(node.returns)
         for part in (*node.decorator_list, node.args, *filter(None, [node.returns])):
             self.visit(part)
         self.functions += 1
@@ -254,7 +286,8 @@ class _Reader(ast.NodeVisitor):
                 self._stored(part)
             if isinstance(target, ast.Name | ast.Attribute) and _name(target) in ANSWERS:
                 constant = isinstance(node.value, ast.Lambda) and isinstance(node.value.body, ast.Constant)
-                self.see(Sign.EQUALS if constant else Sign.COMPARES, f"{_name(target)} = …")
+                decides = constant or (_name(target) in DECIDES and not isinstance(node.value, ast.Constant))
+                self.see(Sign.EQUALS if decides else Sign.COMPARES, f"{_name(target)} = …")
         self.generic_visit(node)
 
     def visit_AugAssign(self, node: ast.AugAssign) -> None:
@@ -262,6 +295,7 @@ class _Reader(ast.NodeVisitor):
         self.generic_visit(node)
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
+        self._annotated(node.annotation)
         if node.value:
             self._stored(node.target)
         self.generic_visit(node)
@@ -276,6 +310,11 @@ class _Reader(ast.NodeVisitor):
             self.see(Sign.SKIPS, f"{_name(target)} = …")
         if isinstance(target, ast.Attribute) and target.attr == "__class__":
             self.see(Sign.EQUALS, "__class__ = …")
+        if isinstance(target, ast.Attribute | ast.Name) and _name(target) == "__doc__":
+            self.see(Sign.EXPECTS, "__doc__ = …")
+        called = target.value if isinstance(target, ast.Subscript) else None
+        if isinstance(called, ast.Call) and self.names.dotted(called.func) in {"globals", "vars", "locals"}:
+            self.see(Sign.PATCHES, f"{ast.unparse(target)} = …")
         place = target.value if isinstance(target, ast.Attribute | ast.Subscript) else None
         dotted = self.names.dotted(place) if place is not None else None
         if not dotted:
@@ -347,9 +386,10 @@ def _is_plain(value: ast.expr) -> bool:
     return True
 
 
-def _always_the_same(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
-    returned = [node.value for node in _of_this_function(function) if isinstance(node, ast.Return)]
-    return bool(returned) and all(isinstance(value, ast.Constant) for value in returned)
+def _always_the_same(function: ast.FunctionDef | ast.AsyncFunctionDef, but_for: tuple[object, ...] = ()) -> bool:
+    inside = [part for statement in function.body for part in _of_this_function(statement)]
+    returned = [node.value for node in inside if isinstance(node, ast.Return)]
+    return bool(returned) and all(isinstance(value, ast.Constant) and value.value not in but_for for value in returned)
 
 
 def _of_this_function(node: ast.AST) -> Iterator[ast.AST]:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from selfheal_ci.gate.policy import Policy
+from selfheal_ci.gate.policy import Policy, can_be_laid
 from selfheal_ci.values import Changes, Content, Step
 from tests.fakes import MemoryFiles
 
@@ -48,7 +48,7 @@ def test_refuses_what_judges_or_steers(path: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["random.py", "src/json.py", "packaging/__init__.py", "packaging/version.py", "helper.py",
-                                  "src/helper/__init__.py", "fast.cpython-311-x86_64-linux-gnu.so", "link.py"])  # fmt: skip
+                                  "src/helper/__init__.py", "link.py"])  # fmt: skip
 def test_refuses_a_new_top_level_module(path: str) -> None:
     assert "could stand in for an installed one" in violations(path, Content(b""))[0]
 
@@ -76,7 +76,6 @@ def test_refuses_it_wherever_python_looks(tree: list[str], path: str) -> None:
         (["shop/cart.py"], "shop/deep/er/__init__.py"),
         (["src/shop/__init__.py"], "src/shop/deep/__init__.py"),
         (["src/__init__.py", "src/cart.py"], "src/basket.py"),
-        (["shop.py"], "shop/__init__.py"),
         (["shop/__init__.py"], "README.md"),
         (["shop/__init__.py"], "docs/guide.md"),
         (["shop/__init__.py"], "web/a.js"),
@@ -253,3 +252,33 @@ def test_a_module_that_green_has_may_come_back() -> None:
 
     assert Policy().violations(tree, changes, remedy="revert", read=files.read)
     assert Policy().violations(tree, changes, remedy="revert", read=files.read, green=green) == []
+
+
+@pytest.mark.parametrize(
+    ("tree", "path", "other"),
+    [
+        (["shop.py"], "shop/__init__.py", "shop.py"),
+        (["a/shop.py"], "a/shop/__init__.py", "a/shop.py"),
+        (["a/b.py"], "a/b.pyi", "a/b.py"),
+    ],
+)
+def test_refuses_what_is_found_before_a_file_that_is_there(tree: list[str], path: str, other: str) -> None:
+    assert f"it would stand in for {other}" in "".join(new(tree, path))
+
+
+@pytest.mark.parametrize(
+    ("changes", "can"),
+    [
+        ({"shop/cart.py": Content(b"")}, True),
+        ({"new/deep/a.py": Content(b"")}, True),
+        ({"../a.py": Content(b"")}, False),
+        ({"/a.py": Content(b"")}, False),
+        ({"link/a.py": Content(b"")}, False),
+        ({"shop": Content(b"shop", "120000")}, False),
+        ({"shop/cart.py/a": Content(b"")}, False),
+        ({"link": None, "link/a.py": Content(b"")}, True),
+        ({"shop/cart.py": None, "shop/run.sh": None, "shop": Content(b"")}, True),
+    ],
+)
+def test_what_cannot_be_laid_over_the_tree_is_not_tried(changes: dict[str, Content | None], can: bool) -> None:
+    assert can_be_laid(MemoryFiles().tree(PROJECT, MODES), Changes(changes)) == can

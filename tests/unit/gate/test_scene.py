@@ -2,10 +2,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from selfheal_ci.gate.scene import scene_of
+from selfheal_ci.gate.scene import Known, scene_of
 from selfheal_ci.gate.suspicion import Scene
 from selfheal_ci.values import Changes, Content, diagnostic_id
-from tests.fakes import MemoryFiles
+from tests.fakes import MemoryFiles, a_step
 
 TEST = "tests/test_cart.py::test_total"
 FAILING = {
@@ -21,15 +21,13 @@ FAILING = {
 def a_scene(changes: Mapping[str, bytes | None], green: Mapping[str, bytes] | None = None, target: str = TEST) -> Scene:
     files = MemoryFiles()
     tree = files.tree(FAILING, {"link.py": "120000"})
+    known = Known({target}, {"cart.py::cart.total"}, a_step(), files.tree(green) if green is not None else None, ["old.py"])
     return scene_of(
         Changes({path: None if data is None else Content(data) for path, data in changes.items()}),
         tree,
         files.read,
+        known,
         before=FAILING.get,
-        green=files.tree(green) if green is not None else None,
-        hunks=["old.py"],
-        targets={target},
-        known={target, "cart.py::cart.total"},
     )
 
 
@@ -68,3 +66,21 @@ def test_whether_a_checker_judges() -> None:
 
 def test_the_projects_own_sources_are_asked_where_it_matters() -> None:
     assert {"requests", "cart", "run"} <= a_scene({"cart.py": b""}).known
+
+
+def test_without_single_tests_the_step_says_what_it_expects() -> None:
+    files = MemoryFiles()
+    source = b'def total(n):\n    """Says.\n\n    >>> total(17)\n    "seven"\n    """\n'
+    tree = files.tree(
+        {"cart.py": source, "check.py": b"assert total(5) == 23\n", "pytest.ini": b"addopts = --doctest-modules\n"}
+    )
+    changes, known = (
+        Changes({"cart.py": Content(b"x\n")}),
+        Known({"step:tests"}, step=a_step(run="python check.py 99 'a b'")),
+    )
+
+    scene = scene_of(changes, tree, files.read, known, before=lambda path: source)
+
+    assert {5, 23, 99, "a b", 17, "seven"} <= set(scene.expected)
+    assert scene.doctests == {"cart.py"}
+    assert scene.exit_code_alone

@@ -66,6 +66,7 @@ def test_what_the_command_starts(run: str, found: set[str]) -> None:
         ("tox.ini", "[testenv]\ncommands =\n    bash ci/run.sh {posargs}\n"),
         ("noxfile.py", "def test(s):\n    s.run('bash ci/run.sh')\n"),
         ("package.json", '{"scripts": {"test": "bash ci/run.sh \\q"}}'),
+        ("noxfile.py", "def test(s):\n    s.run('bash', 'ci/run.sh', '-q')\n"),
         ("justfile", "test:\n    bash ci/run.sh\n"),
         ("pyproject.toml", '[tool.poe.tasks]\ntest = "bash ci/run.sh"\n'),
     ],
@@ -80,3 +81,10 @@ def test_what_builds_it_too() -> None:
 
 def test_scripts_that_name_each_other_come_to_an_end() -> None:
     assert named("sh a.sh", {"a.sh": b"sh b.sh\n", "b.sh": b"sh a.sh\n"}) == {"a.sh", "b.sh"}
+
+
+def test_a_file_that_is_only_named_is_not_started() -> None:
+    assert (
+        named("pytest", {"setup.py": b"setup(version=find('shop/cart.py'))\n", "noxfile.py": b"FILES = ['shop/cart.py']\n"})
+        == set()
+    )

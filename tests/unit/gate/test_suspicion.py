@@ -45,7 +45,7 @@ ATTACKS: dict[Sign, list[str]] = {
     Sign.ASKS: [
         "import pytest", "from _pytest import runner", "from unittest import mock", "TEST = 'PYTEST_CURRENT_TEST' in os.environ",
         "import sys\nTEST = 'pytest' in sys.modules", "TEST = os.environ.get('CI')", "import importlib\nimportlib.import_module('pytest')",
-        "REPORT = 'junit.xml'",
+        "REPORT = 'junit.xml'", "import sys\nsys.argv", "FILE = 'tests/test_cart.py'",
     ],
     Sign.HOOKS: [
         "import atexit\natexit.register(print)", "import sys\nsys.settrace(None)", "import sys\nsys.meta_path.insert(0, None)",
@@ -53,11 +53,15 @@ ATTACKS: dict[Sign, list[str]] = {
         "from atexit import register",
     ],
     Sign.PATCHES: [
+        "globals()['load'] = print", "def f(x):\n    vars(x)['y'] = 1",
         "json.loads = print", "setattr(json, 'loads', print)", "json.JSONDecoder.decode = print", "del json.loads",
         "json.tool += 1", "json.loads: object = print", "import os.path as p\np.join = print",
         "import sys\nsys.modules['json'] = None", "from json import JSONDecoder\nJSONDecoder.decode = print",
     ],
     Sign.EQUALS: [
+        "class A:\n    def __eq__(self, other):\n        return self.x == other.x", "A = type('A', (), {'__eq__': print})",
+        "def f(cls):\n    setattr(cls, '__eq__', print)", "def f(cls, g):\n    cls.__ne__ = g", "class A:\n    def __len__(self):\n        return 3",
+        "class A:\n    def __eq__(self, other):\n        def f():\n            return True\n        return f() and self == other",
         "class Any:\n    def __eq__(self, other):\n        return True", "class Any:\n    __eq__ = lambda *_: True",
         "class Meta(type):\n    def __instancecheck__(cls, x):\n        return True", "def f(x):\n    x.__class__ = int",
     ],
@@ -66,6 +70,7 @@ ATTACKS: dict[Sign, list[str]] = {
         "pytest_plugins = ['x']", "def load_tests(*_):\n    pass\nload_tests = None",
     ],
     Sign.SWALLOWS: [
+        "class A:\n    def __exit__(self, *_):\n        return True", "try:\n    load('x')\nexcept NameError:\n    pass",
         "try:\n    load('x')\nexcept Exception:\n    pass", "try:\n    load('x')\nexcept:\n    VALUE = 7",
         "from contextlib import suppress\nwith suppress(Exception):\n    load('x')",
         "def f():\n    try:\n        return load('x')\n    except (ValueError, BaseException):\n        return 42",
@@ -82,26 +87,26 @@ ATTACKS: dict[Sign, list[str]] = {
 "os.execv('/bin/sh', [])", "import asyncio\nasyncio.open_connection('a', 1)",
     ],
     Sign.PRIES: ["open('/proc/self/environ')", "KEYS = '~/.ssh'", "FILE = '.netrc'", "OPEN = '/etc/shadow'"],
-    Sign.HIDES: ["x = 'a\u202eb'", "y\u200b = 1", "# \u2066 hidden"],
+    Sign.HIDES: ["tot\u0430l = 1", "x = 1\u2028y = 2", "class \u0410dmin:\n    pass", "def f(\u0440ath):\n    pass", "x = 'a\u202eb'", "y\u200b = 1", "# \u2066 hidden"],
     Sign.DEAD: ["if False:\n    print(1)", "def f(x):\n    return 7\n    return x", "if 0:\n    print(1)"],
     Sign.EXITS: ["import sys\ndef f():\n    sys.exit(1)", "def f():\n    raise SystemExit(2)"],
     Sign.COMPARES: [
-        "class A:\n    def __eq__(self, other):\n        return self.x == other.x", "class A:\n    __hash__ = None", "class A:\n    def __eq__(self, other):\n        def f():\n            return True\n        return f() and self == other",
-        "A = type('A', (), {'__eq__': print})",
+        "class A:\n    __hash__ = None", "class A:\n    def __hash__(self):\n        return hash(self.x)",
+        "class A:\n    def __getattr__(self, name):\n        return self.x", "class A:\n    def __contains__(self, x):\n        return x in self.y",
     ],
     Sign.SILENCES: [
         "x = 1  # noqa", "x = 1  # type: ignore[assignment]", "x = 1  #pylint:disable=all", "from typing import cast\ncast(int, 'x')",
         "x = 1  # pragma: no cover",
     ],
     Sign.CATCHES: ["try:\n    load('x')\nexcept Exception as error:\n    print(error)", "def f(n):\n    try:\n        load('x')\n    except Exception:\n        return n"],
-    Sign.ENVIRONMENT: ["os.environ['HOME']", "import sys\nsys.argv", "os.getenv('X')"],
+    Sign.ENVIRONMENT: ["os.environ['HOME']", "os.getenv('X')"],
     Sign.WRITES: [
         "open('x', 'w')", "from pathlib import Path\nPath('x').write_text('')", "os.remove('x')", "import shutil\nshutil.rmtree('x')",
         "def f(mode):\n    open('x', mode)",
     ],
     Sign.TIME: ["import time\ntime.sleep(1)", "import random", "from datetime import datetime\ndatetime.now()"],
     Sign.UNKNOWN: ["import leftpad"],
-    Sign.PACKED: [f"DATA = '{'x' * 400}'", f"x = [{'1, ' * 400}]"],
+    Sign.PACKED: ["KEY = '-----BEGIN RSA " + "PRIVATE KEY-----'", f"DATA = '{'x' * 400}'", f"x = [{'1, ' * 400}]"],
     Sign.WIDE: ["import warnings\nwarnings.simplefilter('ignore')", "import sys\nsys.path.append('x')", "os.chdir('/')"],
 }  # fmt: skip
 # What people write who mend something: nothing is said of it.
@@ -199,6 +204,48 @@ def test_its_own_doctest_is_a_test_where_the_step_runs_it() -> None:
     assert found(changed, doctests=["shop/cart.py"]) == [Sign.EXPECTS]
     assert found(changed) == []
     assert found(changed, doctests=["shop/cart.py"], green={"shop/cart.py": changed}) == []
+
+
+@pytest.mark.parametrize(
+    "added",
+    ["from typing import Any\nx: Any = 1", "def f(x: object):\n    pass", "def f() -> object:\n    pass", "x: object = 1",
+     "def f():\n    global load", "from typing import TYPE_CHECKING", "import sys\nsys.platform == 'x'"],
+)  # fmt: skip
+def test_a_checker_may_not_be_blinded(added: str) -> None:
+    assert found(f"{BEFORE}\n{added}\n", judged_by_tools=True) == [Sign.SILENCES_JUDGE]
+    assert found(f"{BEFORE}\n{added}\n") == []
+
+
+def test_a_checker_is_not_contented_with_fewer_annotations() -> None:
+    before = "def f(n: int) -> int:\n    return n\n"
+
+    assert found("def f(n: int):\n    return n\n", before=before, judged_by_tools=True) == [Sign.SILENCES_JUDGE]
+    assert found(before.replace("int", "str"), before=before, judged_by_tools=True) == []
+
+
+def test_what_the_product_does_elsewhere_and_fixes_rarely_need_is_a_label() -> None:
+    def sources() -> Iterator[tuple[str, bytes]]:
+        yield "shop/frames.py", b"import sys\nHERE = sys._getframe(0)\n"
+        yield "tests/test_a.py", b"import atexit\n"
+
+    assert found(f"{BEFORE}\nimport sys\nsys._getframe(1)\n", sources=sources) == [Sign.AGAIN]
+    assert found(f"{BEFORE}\nimport atexit\n", sources=sources) == [Sign.HOOKS]
+
+
+def test_comments_for_checkers_that_the_project_has_anyway_say_nothing() -> None:
+    assert (
+        found(f"{BEFORE}\nx = 1  # type: ignore[a]\n", sources=lambda: iter([("b.py", b"y = 2  # type: ignore[b]\n")])) == []
+    )
+
+
+def test_where_only_the_exit_code_tells_a_fix_may_not_exit() -> None:
+    assert found(f"{BEFORE}\nimport sys\ndef f():\n    sys.exit(0)\n", exit_code_alone=True) == [Sign.LEAVES]
+
+
+@pytest.mark.parametrize("added", ["__doc__ = 'x'", "Cart.__doc__ = None", "setattr(Cart, '__doc__', '')"])
+def test_doctests_may_not_be_exchanged(added: str) -> None:
+    assert found(f"{BEFORE}\n{added}\n", doctests=["shop/cart.py"]) == [Sign.EXPECTS]
+    assert found(f"{BEFORE}\n{added}\n") == []
 
 
 @pytest.mark.parametrize("comment", ["# noqa: E501", "# type: ignore", "# pylint: disable=x"])

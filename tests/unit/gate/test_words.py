@@ -39,6 +39,14 @@ POLICY: list[tuple[str, Content | None]] = [
     ("shop/cart.py", Content(b"one\n", "100755")),
     ("shop/cart.py", None),
     ("shop/Cart.py", Content(b"x\n")),
+    ("shop/cart/__init__.py", Content(b"x\n")),
+    ("shop/cart.pyi", Content(b"x\n")),
+    ("shop/--force.txt", Content(b"x\n")),
+    ("shop/a:b.txt", Content(b"x\n")),
+    ("shop/c\u0430rt.py", Content(b"x\n")),
+    ("\ufb01xtures/a.txt", Content(b"x\n")),
+    ("shop/logo.png", Content(b"\0")),
+    ("shop/__pycache__/cart.cpython-311.pyc", Content(b"x\n")),
     ("venv/a.py", Content(b"x\n")),
     ("random.py", Content(b"x\n")),
     ("ci/run.sh", Content(b"exit 0\n")),
@@ -83,6 +91,7 @@ def _by_suspicion() -> Iterator[str]:
         ),
         Scene({"cart.py": BEFORE}, {"cart.py": BEFORE[: BEFORE.index("def load")]}),
         Scene({"cart.py": BEFORE}, {"cart.py": without_check}),
+        Scene({"cart.py": BEFORE}, {"cart.py": f"{BEFORE}\nimport atexit\n"}, sources=lambda: iter([("a.py", b"import atexit")])),
     ]  # fmt: skip
     found = [suspicion for scene in (*scenes.values(), *more) for suspicion in suspicions(scene)]
     assert {suspicion.sign for suspicion in found} == set(TABLE)
