@@ -21,6 +21,7 @@ Key = TypeVar("Key")
 _LOADERS = frozenset(
     {"pickle", "_pickle", "cPickle", "dill", "cloudpickle", "shelve", "joblib", "yaml", "threading", "_thread"}
 )
+_MANIFOLD = frozenset({"os", "asyncio", "http", "urllib"})  # packages for many things, most of them harmless
 _RARE = frozenset({Sign.LOOKS_AROUND, Sign.ASKS, Sign.HOOKS, Sign.BUILDS, Sign.PRIES})
 _LONG = 4  # letters from which a text of the failing test is no chance
 SHOWN = 3  # examples of one sign
@@ -53,6 +54,16 @@ class Scene:
         """Whether the product has a word somewhere, before the candidate."""
         word = what.rsplit(maxsplit=1)[-1].rpartition(".")[2].strip("'\"()…").encode()
         return bool(word) and any(word in data for path, data in self.sources() if not is_judge(path))
+
+    def starts(self, what: str) -> bool:
+        """Whether the product does this anyway, or it is no more than loading objects or a thread."""
+        if _package(what) in _MANIFOLD:
+            return any(what.encode() in data for path, data in self.sources() if not is_judge(path))
+        return _package(what) in self.known | _LOADERS
+
+
+def _package(what: str) -> str:
+    return what.split(".", maxsplit=1)[0]
 
 
 @dataclass(frozen=True)
@@ -110,15 +121,20 @@ def _weighed(sign: Sign, what: str, scene: Scene) -> Sign:
         return Sign.SILENCES_JUDGE
     if sign is Sign.EXITS and scene.exit_code_alone:
         return Sign.LEAVES
-    if sign is Sign.STARTS and what.split(".", maxsplit=1)[0] not in scene.known | _LOADERS:
+    if sign is Sign.STARTS and not scene.starts(what):
         return Sign.REACHES_OUT
     return Sign.AGAIN if sign in _RARE and scene.does(what) else sign
 
 
 def _signs(scene: Scene) -> Iterator[Seen]:
-    in_lines = _new(scene, lines.signs)
-    in_python = _new(scene, _of_python(python.signs))
-    yield from ((sign, path, what) for path, (sign, what) in [*in_lines, *in_python])
+    """Those that are new; of what only makes a label, those that nothing in these files shows so far."""
+    texts = scene.before.items()
+    shown = {*_sum(lines.signs(path, text) for path, text in texts), *_sum(python.signs(text) for _, text in texts)}
+    packages = set(_sum(python.imports(text) for _, text in texts))
+    for path, (sign, what) in [*_new(scene, lines.signs), *_new(scene, _of_python(python.signs))]:
+        known = (sign, what) in shown or (sign is Sign.STARTS and _package(what) in packages - _MANIFOLD)
+        if TABLE[sign].refused or not known:
+            yield sign, path, what
 
 
 def _packages(scene: Scene) -> Iterator[Seen]:

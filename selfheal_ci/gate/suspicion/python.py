@@ -84,7 +84,7 @@ _TEST_WORDS = re.compile(
     r"^(?:CI|CONTINUOUS_INTEGRATION|GITHUB_ACTIONS|GITLAB_CI|BUILD_NUMBER|TOX_ENV_NAME|NOX_SESSION)$", re.IGNORECASE
 )  # fmt: skip
 _FOREIGN_FILES = re.compile(
-    r"(?:^|[\s\"'=:])/(?:proc|etc|root|dev/(?!null)|sys)/|(?:~|HOME\}?)/\.|\.ssh\b|\.netrc\b|\.pypirc\b|id_rsa|\.aws/|"
+    r"(?:^|[\s\"'=:])/(?:proc/\w+/(?:environ|mem|maps|cmdline|cwd|root|fd)|etc|root|dev/(?!null))\b|^/?environ$|/environ\b|(?:~|HOME\}?)/\.|\.ssh\b|\.netrc\b|\.pypirc\b|id_rsa|\.aws/|"
     r"\.docker/|\.git/|\.github/|authorized_keys"
 )  # fmt: skip
 # What decides comparisons; of the others only what always says the same does.
@@ -143,6 +143,7 @@ class _Reader(ast.NodeVisitor):
         self.names = names
         self.found: list[tuple[Sign, str]] = []
         self.functions = 0  # that are open around the node
+        self.deleted = False  # in `__del__`, which may not fail
         self.main = False  # below `if __name__ == "__main__"`
 
     def see(self, sign: Sign, what: str) -> None:
@@ -245,7 +246,7 @@ class _Reader(ast.NodeVisitor):
         if called in {"setattr", "delattr"} and node.args:
             self._stored(ast.Attribute(node.args[0], _text(node.args[1:2]), ast.Store()))
         if called in {"contextlib.suppress", "suppress"} and any(self.names.dotted(arg) in _BROAD for arg in node.args):
-            self.see(Sign.SWALLOWS, ast.unparse(node))
+            self.see(Sign.CATCHES if self.deleted else Sign.SWALLOWS, ast.unparse(node))
         if (dotted := self.names.dotted(node)) and called not in _IMPORTS:  # getattr(os, "_exit")
             self._reference(dotted)
         elif dotted:
@@ -267,10 +268,12 @@ class _Reader(ast.NodeVisitor):
         self._annotated(node.returns)
         for part in (*node.decorator_list, node.args, *filter(None, [node.returns])):
             self.visit(part)
+        before, self.deleted = self.deleted, node.name == "__del__"
         self.functions += 1
         for statement in node.body:
             self.visit(statement)
         self.functions -= 1
+        self.deleted = before
 
     def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> None:
         self._function(node)
@@ -309,11 +312,12 @@ class _Reader(ast.NodeVisitor):
         if isinstance(target, ast.Name | ast.Attribute) and _name(target) in STEERING:
             self.see(Sign.SKIPS, f"{_name(target)} = …")
         if isinstance(target, ast.Attribute) and target.attr == "__class__":
-            self.see(Sign.EQUALS, "__class__ = …")
+            own = isinstance(target.value, ast.Name) and target.value.id == "self"
+            self.see(Sign.COMPARES if own else Sign.EQUALS, "__class__ = …")
         if isinstance(target, ast.Attribute | ast.Name) and _name(target) == "__doc__":
             self.see(Sign.EXPECTS, "__doc__ = …")
         called = target.value if isinstance(target, ast.Subscript) else None
-        if isinstance(called, ast.Call) and self.names.dotted(called.func) in {"globals", "vars", "locals"}:
+        if isinstance(called, ast.Call) and self.names.dotted(called.func) in {"globals", "vars"}:
             self.see(Sign.PATCHES, f"{ast.unparse(target)} = …")
         place = target.value if isinstance(target, ast.Attribute | ast.Subscript) else None
         dotted = self.names.dotted(place) if place is not None else None
@@ -357,7 +361,7 @@ class _Reader(ast.NodeVisitor):
     def _caught(self, handler: ast.ExceptHandler, words: str) -> None:
         if any(isinstance(part, ast.Raise) for part in ast.walk(handler)):
             return
-        does_nothing = all(map(_does_nothing, handler.body))
+        does_nothing = all(map(_does_nothing, handler.body)) and not self.deleted
         self.see(Sign.SWALLOWS if does_nothing else Sign.CATCHES, words)
 
     def _is_broad(self, caught: ast.expr | None) -> bool:

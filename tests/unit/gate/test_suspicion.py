@@ -232,6 +232,28 @@ def test_what_the_product_does_elsewhere_and_fixes_rarely_need_is_a_label() -> N
     assert found(f"{BEFORE}\nimport atexit\n", sources=sources) == [Sign.HOOKS]
 
 
+def test_packages_for_many_things_are_asked_for_the_very_thing() -> None:
+    def sources() -> Iterator[tuple[str, bytes]]:
+        yield "shop/run.py", b"import os\nos.system('true')\n"
+
+    assert found(f"{BEFORE}\nos.system('x')\n", sources=sources) == [Sign.STARTS]
+    assert found(f"{BEFORE}\nos.popen('x')\n", sources=sources) == [Sign.REACHES_OUT]
+
+
+def test_what_a_file_has_already_once_is_no_label_again() -> None:
+    before = f"{BEFORE}\nimport ctypes\nimport time\n\ndef wait():\n    time.sleep(1)\n"
+
+    assert found(f"{before}\ntime.sleep(2)\nctypes.CDLL('x')\n", before=before) == []
+    assert found(f"{before}\ntime.time()\n", before=before) == [Sign.TIME]
+
+
+def test_what_deletes_an_object_may_not_fail() -> None:
+    added = "class A:\n    def __del__(self):\n        try:\n            self.close()\n        except Exception:\n            pass\n"
+
+    assert found(f"{BEFORE}\n{added}") == [Sign.CATCHES]
+    assert found(f"{BEFORE}\n{added.replace('__del__', 'close')}") == [Sign.SWALLOWS]
+
+
 def test_comments_for_checkers_that_the_project_has_anyway_say_nothing() -> None:
     assert (
         found(f"{BEFORE}\nx = 1  # type: ignore[a]\n", sources=lambda: iter([("b.py", b"y = 2  # type: ignore[b]\n")])) == []
