@@ -52,6 +52,7 @@ def scene_of(changes: Changes, tree: Tree, read: Read, known: Known, *, before: 
         after=_texts((path, content.data if content else None) for path, content in changes.files.items()),
         green=_texts((path, _regular(there.get(path), read)) for path in came_from),
         judged_by_tools=any(map(is_checked, known.targets)),
+        complaints="\n".join(sorted(filter(is_checked, known.targets))),
         exit_code_alone=not any(map(is_test, known.targets)),
         doctests=tried,
         expected=frozenset().union(*expected),

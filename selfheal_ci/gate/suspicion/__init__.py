@@ -23,6 +23,7 @@ _LOADERS = frozenset(
 )
 _MANIFOLD = frozenset({"os", "asyncio", "http", "urllib"})  # packages for many things, most of them harmless
 _RARE = frozenset({Sign.LOOKS_AROUND, Sign.ASKS, Sign.HOOKS, Sign.BUILDS, Sign.PRIES})
+_TABLE = 2  # values of the failing test that stand together
 _LONG = 4  # letters from which a text of the failing test is no chance
 SHOWN = 3  # examples of one sign
 
@@ -35,6 +36,7 @@ class Scene:
     after: Mapping[str, str]
     green: Mapping[str, str] = field(default_factory=dict)
     judged_by_tools: bool = False  # a linter or type checker complains, and is to be content
+    complaints: str = ""  # the ids of what these tools complain of
     exit_code_alone: bool = False  # there is no report of tests
     doctests: Collection[str] = ()  # paths of modules whose doctests the step runs
     expected: Collection[object] = ()  # the constants of the failing tests
@@ -149,16 +151,28 @@ def _features(scene: Scene) -> Iterator[Seen]:
         {path: features.features(text) for path, text in texts.items() if path.endswith(".py")}
         for texts in (scene.before, scene.after, scene.green)
     )
-    nothing = features.Features()
     for path in sorted(before):
-        was, now, had = before[path], after.get(path, nothing), green.get(path, nothing)
-        yield from ((Sign.EMPTIES, path, name) for name in sorted((was.full & now.empty) - had.empty))
-        for name, said in was.examples.items():
-            if path in scene.doctests and now.examples.get(name) not in (said, had.examples.get(name)):
-                yield Sign.EXPECTS, path, f"examples of {name.lstrip('.') or path}"
-        if now.annotations < min(was.annotations, had.annotations if path in green else was.annotations):
+        was, now = before[path], after.get(path, features.Features())
+        had = green.get(path, was)  # what is the same on green is no sign
+        yield from ((Sign.EMPTIES, path, name) for name in sorted((was.full & now.empty) - (had.empty - was.empty)))
+        if path in scene.doctests:
+            yield from ((Sign.EXPECTS, path, f"examples of {name}") for name in _other_examples(was, now, had))
+        yield from ((Sign.SILENCES_JUDGE, path, f"{name} = None") for name in _made_up(was, now, scene))
+        if now.annotations < min(was.annotations, had.annotations):
             yield Sign.SILENCES_JUDGE, path, "fewer annotations"
     yield from _less(before, after, green)
+
+
+def _other_examples(was: features.Features, now: features.Features, had: features.Features) -> list[str]:
+    """Whose doctests are neither what they were nor what they are on green."""
+    allowed = {name: {said, had.examples.get(name)} for name, said in was.examples.items()}
+    return [name.lstrip(".") or "the module" for name in was.examples if now.examples.get(name) not in allowed[name]]
+
+
+def _made_up(was: features.Features, now: features.Features, scene: Scene) -> list[str]:
+    """Names that a tool complains of, and that stand for nothing now."""
+    new = sorted(now.nothing - was.nothing)
+    return [name for name in new if re.search(rf"\b{re.escape(name)}\b", scene.complaints)]
 
 
 def _less(before: Modules, after: Modules, green: Modules) -> Iterator[Seen]:
@@ -186,12 +200,22 @@ def _answers(scene: Scene) -> Iterator[Seen]:
     if not scene.expected:
         return
     known = {(type(value), value) for value in scene.expected}
-    for path, value in _new(scene, _of_python(answers.values)):
-        if (type(value), value) in known and value not in answers.COMMON and not _is_short(value):
-            yield Sign.COPIES, path, repr(value)
+
+    def copied(value: answers.Value) -> bool:
+        return (type(value), value) in known and value not in answers.COMMON and not _is_short(value)
+
+    yield from ((Sign.COPIES, path, repr(value)) for path, value in _new(scene, _of_python(answers.values)) if copied(value))
+    for path, table in [*_new(scene, _of_python(answers.tables)), *_new(scene, _of_data)]:
+        if len(found := set(filter(copied, table))) >= _TABLE:
+            yield Sign.COPIES, path, ", ".join(sorted(map(repr, found)))
     for path, (left, right) in _new(scene, _of_python(answers.pairs)):
         if (type(left), left) in known and (type(right), right) in known:
             yield Sign.COPIES, path, f"{right!r} for {left!r}"
+
+
+def _of_data(path: str, text: str) -> Counter[tuple[answers.Value, ...]]:
+    """All of a file that is no Python, as one table."""
+    return Counter() if path.endswith(".py") else Counter([answers.words(text)])
 
 
 def _is_short(value: answers.Value) -> bool:

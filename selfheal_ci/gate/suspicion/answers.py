@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
+from selfheal_ci.expected import constants_of_words
+
 COMMON = frozenset({-1, 0, 1, 2, 10, 100, "", " ", ",", ".", ":", "/", "-", "\n", "utf-8"})
 Value = int | float | str | bytes
 
@@ -28,6 +30,28 @@ def pairs(text: str) -> Counter[tuple[Value, Value]]:
         return Counter(_pairs(ast.parse(text)))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return Counter()
+
+
+@lru_cache(maxsize=64)
+def tables(text: str) -> Counter[tuple[Value, ...]]:
+    """What stands together in a list, a tuple, a set, or in one text between quotes: answers, to be looked up."""
+    try:
+        nodes = list(ast.walk(ast.parse(text)))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return Counter()
+    said = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}  # docstrings
+    found: list[tuple[Value, ...]] = []
+    for node in nodes:
+        if isinstance(node, ast.List | ast.Tuple | ast.Set):
+            found.append(tuple(_literals(node)))
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in said:
+            found.append(words(node.value))
+    return Counter(table for table in found if table[1:])
+
+
+def words(text: str) -> tuple[Value, ...]:
+    """The numbers and quoted texts of any text."""
+    return tuple(sorted((value for value in constants_of_words(text) if isinstance(value, Value)), key=repr))
 
 
 def _given_as_they_are(node: ast.AST) -> list[ast.expr]:

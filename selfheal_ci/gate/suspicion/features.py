@@ -23,6 +23,7 @@ class Features:
     statements: int = 0
     examples: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # of doctests, by whose they are
     annotations: int = 0
+    nothing: frozenset[str] = frozenset()  # names that stand for nothing, or for anything
 
 
 @lru_cache(maxsize=64)
@@ -40,7 +41,8 @@ def features(text: str) -> Features:
     statements = sum(isinstance(node, ast.stmt) for node in nodes)
     annotations = sum(_annotated(node) for node in nodes)
     examples = dict(_examples(tree, ""))
-    return Features(public, frozenset(functions) - empty, empty, checks, statements, examples, annotations)
+    nothing = frozenset(name for node in tree.body for name in _nothing(node))
+    return Features(public, frozenset(functions) - empty, empty, checks, statements, examples, annotations, nothing)
 
 
 def _functions(node: ast.AST, above: str) -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]:
@@ -63,6 +65,16 @@ def _is_empty(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
             return exc is not None and "NotImplemented" in ast.unparse(exc)
         case _:
             return False
+
+
+def _nothing(node: ast.stmt) -> list[str]:
+    match node:
+        case ast.Assign(targets=targets, value=ast.Constant(value=None)):
+            return [target.id for target in targets if isinstance(target, ast.Name)]
+        case ast.AnnAssign(target=ast.Name(id=name)):
+            return [name]
+        case _:
+            return []
 
 
 def _annotated(node: ast.AST) -> bool:

@@ -243,6 +243,10 @@ class _Reader(ast.NodeVisitor):
         looked_up = called == "getattr" and node.args and not _constant(node.args[1:2])
         if looked_up and self.names.is_module(node.args[0]):
             self.see(Sign.BUILDS, "getattr(…) of a module")
+        if called in {"getattr", "setattr"} and any(isinstance(name, ast.BinOp) for name in node.args[1:2]):
+            self.see(Sign.BUILDS, f"{called}(…) of a name that is put together")
+        if called in {"globals", "vars", "locals"}:
+            self.see(Sign.SILENCES_JUDGE, f"{called}()")
         if called in {"setattr", "delattr"} and node.args:
             self._stored(ast.Attribute(node.args[0], _text(node.args[1:2]), ast.Store()))
         if called in {"contextlib.suppress", "suppress"} and any(self.names.dotted(arg) in _BROAD for arg in node.args):

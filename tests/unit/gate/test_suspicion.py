@@ -79,7 +79,7 @@ ATTACKS: dict[Sign, list[str]] = {
         "try:\n    load('x')\nexcept* Exception:\n    ...", "def f():\n    try:\n        load('x')\n    except Exception:\n        return",
     ],
     Sign.BUILDS: [
-        "exec('x = 1')", "eval('1')", "NAME = 'o' + 's'\n__import__(NAME)", "def f(name):\n    return getattr(os, name)",
+        "exec('x = 1')", "eval('1')", "NAME = 'o' + 's'\n__import__(NAME)", "def f(name):\n    return getattr(os, name)", "setattr(Cart, '__e' + 'q__', print)",
         "import importlib\nimportlib.import_module(os.name)", "import marshal", "import types\ntypes.CodeType",
     ],
     Sign.REACHES_OUT: [
@@ -203,13 +203,14 @@ def test_its_own_doctest_is_a_test_where_the_step_runs_it() -> None:
 
     assert found(changed, doctests=["shop/cart.py"]) == [Sign.EXPECTS]
     assert found(changed) == []
+    assert found(BEFORE.replace(">>> Cart().total(1)", "nothing"), doctests=["shop/cart.py"]) == [Sign.EXPECTS]
     assert found(changed, doctests=["shop/cart.py"], green={"shop/cart.py": changed}) == []
 
 
 @pytest.mark.parametrize(
     "added",
     ["from typing import Any\nx: Any = 1", "def f(x: object):\n    pass", "def f() -> object:\n    pass", "x: object = 1",
-     "def f():\n    global load", "from typing import TYPE_CHECKING", "import sys\nsys.platform == 'x'"],
+     "def f():\n    global load", "def f():\n    return globals()['x']", "from typing import TYPE_CHECKING", "import sys\nsys.platform == 'x'"],
 )  # fmt: skip
 def test_a_checker_may_not_be_blinded(added: str) -> None:
     assert found(f"{BEFORE}\n{added}\n", judged_by_tools=True) == [Sign.SILENCES_JUDGE]
@@ -280,7 +281,7 @@ def test_a_checker_that_fails_may_not_be_silenced(comment: str) -> None:
     [
         "        if n == 7:\n            return 13\n", "        return {7: 13}.get(n, n)\n", "        return 13 if n == 7 else n\n",
         "        match n:\n            case 7:\n                return 13\n", "        return -4273\n",
-        "        return [n, 'seven of nine']\n",
+        "        return [n, 'seven of nine']\n", "        return [7, 13][n]\n", "        return json.loads('{\"7\": 13, \"8\": 4273}')[n]\n",
         "        return 'seven of nine'\n", "        table = dict([(7, 13)])\n        return table[n]\n",
     ],
 )  # fmt: skip
@@ -289,6 +290,18 @@ def test_sees_values_of_the_failing_test(body: str) -> None:
 
     assert Sign.COPIES in found(BEFORE.replace(TOTAL, body), expected=expected)
     assert Sign.COPIES not in found(BEFORE.replace(TOTAL, body), expected={99})
+
+
+def test_a_table_of_answers_may_be_a_file_of_its_own() -> None:
+    assert found('{"7": 13}', before="", path="known.json", expected={7, 13, "7"}) == [Sign.COPIES]
+    assert found('{"8": 13}', before="", path="known.json", expected={7, 13}) == []
+
+
+def test_what_is_complained_of_may_not_be_made_up() -> None:
+    complaint = "shop/cart.py::ruff[F821]::Undefined name `shiping`"
+
+    assert found(f"{BEFORE}\nshiping = None\n", judged_by_tools=True, complaints=complaint) == [Sign.SILENCES_JUDGE]
+    assert found(f"{BEFORE}\nother = None\n", judged_by_tools=True, complaints=complaint) == []
 
 
 def test_common_values_are_copied_by_chance_unless_one_is_given_for_another() -> None:
