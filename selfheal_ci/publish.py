@@ -148,7 +148,8 @@ def _scene(told: Artifact, changes: Changes, failing: Tree, green: Tree | None, 
         return store.read(entry) if entry else None
 
     hunks = {hunk.path for hunk in store.hunks(green, failing)} if green else set()
-    known = Known([failure.id for failure in told.failures], step=step, green=green, hunks=hunks)
+    ids, said = [failure.id for failure in told.failures], [failure.message for failure in told.failures]
+    known = Known(ids, said, step=step, green=green, hunks=hunks)
     return scene_of(changes, failing, store.read, known, before=before)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from selfheal_ci.gate.suspicion import Scene
 from selfheal_ci.lab import Lab
 from selfheal_ci.values import Candidate, Case, Changes, Entry, Step, Tree, is_checked, is_test
 
+_NAME = re.compile(r"\b[A-Z]\w*\b")
 Read = Callable[[Entry], bytes]
 
 
@@ -20,6 +22,7 @@ class Known:
     """What is known of a failing tree."""
 
     targets: Collection[str]  # the ids that fail
+    said: Collection[str] = ()  # how they fail
     ids: Collection[str] = ()  # all others that the step has
     step: Step | None = None
     green: Tree | None = None
@@ -29,7 +32,8 @@ class Known:
 def scene(candidate: Candidate, case: Case, lab: Lab) -> Scene:
     """That of a candidate, on top of what is verified so far."""
     ids = case.before.ids | case.before.passed if case.before else frozenset()
-    known = Known(case.targets, ids, case.step, case.finding.green, {hunk.path for hunk in case.hunks})
+    said = [failure.message for failure in case.failures]
+    known = Known(case.targets, said, ids, case.step, case.finding.green, {hunk.path for hunk in case.hunks})
     return scene_of(candidate.changes, lab.tree, lab.files.read, known, before=lab.read)
 
 
@@ -52,6 +56,7 @@ def scene_of(changes: Changes, tree: Tree, read: Read, known: Known, *, before: 
         after=_texts((path, content.data if content else None) for path, content in changes.files.items()),
         green=_texts((path, _regular(there.get(path), read)) for path in came_from),
         judged_by_tools=any(map(is_checked, known.targets)),
+        raised=frozenset(name for said in known.said for name in _NAME.findall(said)),
         complaints="\n".join(sorted(filter(is_checked, known.targets))),
         exit_code_alone=not any(map(is_test, known.targets)),
         doctests=tried,

@@ -36,6 +36,7 @@ class Scene:
     after: Mapping[str, str]
     green: Mapping[str, str] = field(default_factory=dict)
     judged_by_tools: bool = False  # a linter or type checker complains, and is to be content
+    raised: Collection[str] = ()  # the names in what the failing tests say, those of exceptions among them
     complaints: str = ""  # the ids of what these tools complain of
     exit_code_alone: bool = False  # there is no report of tests
     doctests: Collection[str] = ()  # paths of modules whose doctests the step runs
@@ -113,6 +114,8 @@ def _matters(sign: Sign, what: str, scene: Scene) -> bool:
             return scene.judged_by_tools or not scene.does(what.partition(":")[0])
         case Sign.EXPECTS:
             return bool(scene.doctests)
+        case Sign.HUSHES:
+            return what in scene.raised
         case _:
             return True
 
@@ -209,7 +212,7 @@ def _answers(scene: Scene) -> Iterator[Seen]:
         if len(found := set(filter(copied, table))) >= _TABLE:
             yield Sign.COPIES, path, ", ".join(sorted(map(repr, found)))
     for path, (left, right) in _new(scene, _of_python(answers.pairs)):
-        if (type(left), left) in known and (type(right), right) in known:
+        if copied(left) or {(type(left), left), (type(right), right)} <= known:
             yield Sign.COPIES, path, f"{right!r} for {left!r}"
 
 

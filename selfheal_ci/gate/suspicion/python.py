@@ -354,6 +354,9 @@ class _Reader(ast.NodeVisitor):
             if self._is_broad(handler.type):
                 words = f"except {ast.unparse(handler.type) if handler.type else ''}".strip()
                 self._caught(handler, words)
+            elif not any(isinstance(part, ast.Raise) for part in ast.walk(handler)):
+                for caught in _types(handler.type):
+                    self.see(Sign.HUSHES, ast.unparse(caught).rpartition(".")[2])
         for each in node.finalbody:
             if any(isinstance(part, ast.Return | ast.Break | ast.Continue) for part in _of_this_function(each)):
                 self.see(Sign.SWALLOWS, "finally: return")
@@ -369,8 +372,11 @@ class _Reader(ast.NodeVisitor):
         self.see(Sign.SWALLOWS if does_nothing else Sign.CATCHES, words)
 
     def _is_broad(self, caught: ast.expr | None) -> bool:
-        types = caught.elts if isinstance(caught, ast.Tuple) else [caught]
-        return any(each is None or self.names.dotted(each) in _BROAD for each in types)
+        return caught is None or any(self.names.dotted(each) in _BROAD for each in _types(caught))
+
+
+def _types(caught: ast.expr | None) -> list[ast.expr]:
+    return caught.elts if isinstance(caught, ast.Tuple) else [caught] if caught else []
 
 
 def _does_nothing(statement: ast.stmt) -> bool:

@@ -21,7 +21,14 @@ FAILING = {
 def a_scene(changes: Mapping[str, bytes | None], green: Mapping[str, bytes] | None = None, target: str = TEST) -> Scene:
     files = MemoryFiles()
     tree = files.tree(FAILING, {"link.py": "120000"})
-    known = Known({target}, {"cart.py::cart.total"}, a_step(), files.tree(green) if green is not None else None, ["old.py"])
+    known = Known(
+        {target},
+        ["KeyError: 'x'"],
+        {"cart.py::cart.total"},
+        a_step(),
+        files.tree(green) if green is not None else None,
+        ["old.py"],
+    )
     return scene_of(
         Changes({path: None if data is None else Content(data) for path, data in changes.items()}),
         tree,
@@ -52,6 +59,7 @@ def test_latin_text_is_text_and_binary_is_none() -> None:
 
 
 def test_what_the_failing_tests_expect() -> None:
+    assert a_scene({"cart.py": b""}).raised == {"KeyError"}
     assert {7, 99} <= set(a_scene({"cart.py": b""}).expected)
 
 

@@ -248,6 +248,20 @@ def test_what_a_file_has_already_once_is_no_label_again() -> None:
     assert found(f"{before}\ntime.time()\n", before=before) == [Sign.TIME]
 
 
+@pytest.mark.parametrize("caught", ["KeyError", "(ValueError, KeyError)", "errors.KeyError"])
+def test_the_error_with_which_the_tests_fail_may_be_caught_but_is_told(caught: str) -> None:
+    added = f"def f(x):\n    try:\n        return load(x)\n    except {caught}:\n        return 0\n"
+
+    assert found(f"{BEFORE}\n{added}", raised={"KeyError"}) == [Sign.HUSHES]
+    assert found(f"{BEFORE}\n{added}", raised={"TypeError"}) == []
+    assert found(f"{BEFORE}\n{added.replace('return 0', 'raise')}", raised={"KeyError"}) == []
+
+
+def test_what_is_done_for_an_input_of_the_failing_test_alone_is_told() -> None:
+    assert found(f"{BEFORE}\ndef f(x):\n    if x == 'Food':\n        return 7\n", expected={"Food"}) == [Sign.COPIES]
+    assert found(f"{BEFORE}\nRATES = {{'Food': 7}}\n", expected={"Food"}) == [Sign.COPIES]
+
+
 def test_what_deletes_an_object_may_not_fail() -> None:
     added = "class A:\n    def __del__(self):\n        try:\n            self.close()\n        except Exception:\n            pass\n"
 

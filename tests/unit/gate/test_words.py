@@ -91,6 +91,7 @@ def _by_suspicion() -> Iterator[str]:
         ),
         Scene({"cart.py": BEFORE}, {"cart.py": BEFORE[: BEFORE.index("def load")]}),
         Scene({"cart.py": BEFORE}, {"cart.py": without_check}),
+        Scene({"cart.py": BEFORE}, {"cart.py": f"{BEFORE}\ntry:\n    load('x')\nexcept KeyError:\n    pass\n"}, raised=["KeyError"]),
         Scene({"cart.py": BEFORE}, {"cart.py": f"{BEFORE}\nimport atexit\n"}, sources=lambda: iter([("a.py", b"import atexit")])),
     ]  # fmt: skip
     found = [suspicion for scene in (*scenes.values(), *more) for suspicion in suspicions(scene)]
