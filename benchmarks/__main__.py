@@ -15,6 +15,7 @@ from benchmarks import (
     hangs,
     honest,
     injections,
+    mutants,
     output,
     prepare,
     programs,
@@ -42,6 +43,7 @@ ALL = {
     "honest": honest.measure,
     "secrets": secrets.measure,
     "faults": faults.measure,
+    "mutants": mutants.measure,
 }
 
 chosen = sys.argv[1:] or list(ALL)

@@ -114,7 +114,7 @@ def malformed(path: str) -> str | None:
         return "it does not stay in the tree"
     if "\\" in path or any(ord(letter) < 32 or ord(letter) == 127 for letter in path):  # noqa: PLR2004  control characters
         return "it has a backslash or a control character"
-    if not path.isprintable() or any("\ud800" <= letter <= "\udfff" for letter in path):
+    if not path.isprintable():  # nor are the surrogates that stand for bytes
         return "it has bytes that are no text"
     if any(part != part.rstrip(". ") or _DEVICE.fullmatch(part.casefold()) for part in parts):
         return "it is a name that some systems read differently"

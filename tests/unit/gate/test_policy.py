@@ -282,3 +282,48 @@ def test_refuses_what_is_found_before_a_file_that_is_there(tree: list[str], path
 )
 def test_what_cannot_be_laid_over_the_tree_is_not_tried(changes: dict[str, Content | None], can: bool) -> None:
     assert can_be_laid(MemoryFiles().tree(PROJECT, MODES), Changes(changes)) == can
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "lines"),
+    [
+        (b"a\nb\nc\n", b"a\nB\nc\n", 2),
+        (b"a\nb\nc\n", b"a\nb\nx\ny\nc\n", 2),
+        (b"a\nb\nc\n", b"a\nc\n", 1),
+        (b"a\nb\nc\nd\ne\n", b"a\nB\nc\nD\ne\n", 4),
+        (b"a\na\n", b"a\na\na\na\n", 2),
+        (b"a\n", b"", 1),
+        (b"", b"a\nb\n", 2),
+        (b"a\nb\n", b"a\nb\n", 0),
+        (b"x\n" * 5 + b"m\n" + b"x\n" * 5, b"x\n" * 5 + b"M\n" + b"x\n" * 5, 2),
+    ],
+)
+def test_counts_the_lines_that_are_removed_and_added(before: bytes, after: bytes, lines: int) -> None:
+    files = MemoryFiles()
+    tree = files.tree({"a.txt": before})
+    changes = Changes({"a.txt": Content(after)})
+
+    def broken(most: int) -> list[str]:
+        return Policy(max_lines=most).violations(tree, changes, remedy="model", read=files.read)
+
+    assert broken(lines) == []
+    assert broken(lines - 1) == [f"it changes {lines} lines, more than {lines - 1}"]
+
+
+def test_a_deleted_file_counts_with_all_its_lines() -> None:
+    files = MemoryFiles()
+    tree = files.tree({"a.txt": b"a\nb\nc\n"})
+
+    assert Policy(max_lines=3).violations(tree, Changes({"a.txt": None}), remedy="revert", read=files.read) == []
+    assert Policy(max_lines=2).violations(tree, Changes({"a.txt": None}), remedy="revert", read=files.read)
+
+
+def test_as_many_files_as_it_may_change_are_no_violation() -> None:
+    files = MemoryFiles()
+    tree = files.tree({"a.txt": b""})
+    changes = Changes({"a.txt": Content(b"x\n"), "b.txt": Content(b"x\n")})
+
+    assert Policy(max_files=2).violations(tree, changes, remedy="model", read=files.read) == []
+    assert Policy(max_files=1).violations(tree, changes, remedy="model", read=files.read) == [
+        "it changes 2 files, more than 1"
+    ]
