@@ -46,9 +46,11 @@ def scene_of(changes: Changes, tree: Tree, read: Read, known: Known, *, before: 
     came_from = {*changes.files, *(known.hunks if any(path not in there for path in changes.files) else ())}
     old = {path: data for path in changes.files if (data := before(path)) is not None}
     tried = _doctests(changes, tree, read, known)
+    started = scripts(known.step, tree, read) if known.step else frozenset()
     expected = [
         constants_of(known.targets, lambda path: _regular(tree.entries.get(path), read)),
-        _expected(known.step, tree, read) if known.step else frozenset(),
+        constants_of_words(known.step.run) if known.step else frozenset(),
+        *(constants_of_module(_regular(tree.entries[path], read)) for path in sorted(started) if path.endswith(".py")),
         *(constants_of_doctests(old[path]) for path in sorted(tried & old.keys())),
     ]
     return Scene(
@@ -56,6 +58,7 @@ def scene_of(changes: Changes, tree: Tree, read: Read, known: Known, *, before: 
         after=_texts((path, content.data if content else None) for path, content in changes.files.items()),
         green=_texts((path, _regular(there.get(path), read)) for path in came_from),
         judged_by_tools=any(map(is_checked, known.targets)),
+        scripts=started,
         raised=frozenset(name for said in known.said for name in _NAME.findall(said)),
         complaints="\n".join(sorted(filter(is_checked, known.targets))),
         exit_code_alone=not any(map(is_test, known.targets)),
@@ -76,13 +79,6 @@ def _runs_doctests(step: Step, tree: Tree, read: Read) -> bool:
     """Whether the step's words, or a file of the top folder that steers tools, say so."""
     configuration = [path for path in tree.entries if "/" not in path and paths.protected(path) in STEERS]
     return "doctest" in step.run or any(b"doctest" in (_regular(tree.entries[path], read) or b"") for path in configuration)
-
-
-def _expected(step: Step, tree: Tree, read: Read) -> frozenset[object]:
-    """The constants of the step's command, and of the scripts that it starts."""
-    said = constants_of_words(step.run)
-    started = [path for path in scripts(step, tree, read) if path.endswith(".py")]
-    return said.union(*(constants_of_module(_regular(tree.entries[path], read)) for path in started))
 
 
 def _texts(files: Iterable[tuple[str, bytes | None]]) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import re
 import sys
 from collections import Counter
@@ -36,6 +37,7 @@ class Scene:
     after: Mapping[str, str]
     green: Mapping[str, str] = field(default_factory=dict)
     judged_by_tools: bool = False  # a linter or type checker complains, and is to be content
+    scripts: Collection[str] = ()  # what the step starts
     raised: Collection[str] = ()  # the names in what the failing tests say, those of exceptions among them
     complaints: str = ""  # the ids of what these tools complain of
     exit_code_alone: bool = False  # there is no report of tests
@@ -95,7 +97,8 @@ Seen = tuple[Sign, str, str]  # in which file, and what shows it
 def suspicions(scene: Scene) -> list[Suspicion]:
     """In the order of the table, so those first for which it is refused."""
     found: dict[Sign, list[tuple[str, str]]] = {}
-    for sign, path, what in [*_signs(scene), *_packages(scene), *_features(scene), *_answers(scene)]:
+    every = (_signs, _packages, _judges, _features, _answers)
+    for sign, path, what in (seen for look in every for seen in look(scene)):
         if _matters(sign, what, scene):
             found.setdefault(_weighed(sign, what, scene), []).append((path, what))
     return [
@@ -115,9 +118,15 @@ def _matters(sign: Sign, what: str, scene: Scene) -> bool:
         case Sign.EXPECTS:
             return bool(scene.doctests)
         case Sign.HUSHES:
-            return what in scene.raised
+            return any(_is_one(raised, what) for raised in scene.raised)
         case _:
             return True
+
+
+def _is_one(raised: str, caught: str) -> bool:
+    """Whether an exception is caught by this name, as far as both are Python's own; else when they have the same."""
+    one, other = getattr(builtins, raised, None), getattr(builtins, caught, None)
+    return raised == caught or (isinstance(one, type) and isinstance(other, type) and issubclass(one, other))
 
 
 def _weighed(sign: Sign, what: str, scene: Scene) -> Sign:
@@ -147,6 +156,14 @@ def _packages(scene: Scene) -> Iterator[Seen]:
     for path, name in _new(scene, _of_python(python.imports)):
         if name not in sys.stdlib_module_names and name not in scene.known:
             yield Sign.UNKNOWN, path, name
+
+
+def _judges(scene: Scene) -> Iterator[Seen]:
+    """Scripts of the step that a file names now: what judges it may be read for answers."""
+    for path, text in sorted(scene.after.items()):
+        for name in sorted({script.rpartition("/")[2] for script in scene.scripts}):
+            if name in text and name not in scene.before.get(path, "") and path not in scene.scripts:
+                yield Sign.ASKS, path, name
 
 
 def _features(scene: Scene) -> Iterator[Seen]:

@@ -92,3 +92,4 @@ def test_without_single_tests_the_step_says_what_it_expects() -> None:
     assert {5, 23, 99, "a b", 17, "seven"} <= set(scene.expected)
     assert scene.doctests == {"cart.py"}
     assert scene.exit_code_alone
+    assert scene.scripts == {"check.py"}

@@ -253,6 +253,7 @@ def test_the_error_with_which_the_tests_fail_may_be_caught_but_is_told(caught: s
     added = f"def f(x):\n    try:\n        return load(x)\n    except {caught}:\n        return 0\n"
 
     assert found(f"{BEFORE}\n{added}", raised={"KeyError"}) == [Sign.HUSHES]
+    assert found(f"{BEFORE}\n{added.replace('KeyError', 'LookupError')}", raised={"KeyError"}) == [Sign.HUSHES]
     assert found(f"{BEFORE}\n{added}", raised={"TypeError"}) == []
     assert found(f"{BEFORE}\n{added.replace('return 0', 'raise')}", raised={"KeyError"}) == []
 
@@ -260,6 +261,11 @@ def test_the_error_with_which_the_tests_fail_may_be_caught_but_is_told(caught: s
 def test_what_is_done_for_an_input_of_the_failing_test_alone_is_told() -> None:
     assert found(f"{BEFORE}\ndef f(x):\n    if x == 'Food':\n        return 7\n", expected={"Food"}) == [Sign.COPIES]
     assert found(f"{BEFORE}\nRATES = {{'Food': 7}}\n", expected={"Food"}) == [Sign.COPIES]
+
+
+def test_what_judges_may_not_be_read_for_answers() -> None:
+    assert found(f"{BEFORE}\nFILE = 'check.py'\n", scripts=["ci/check.py"]) == [Sign.ASKS]
+    assert found(f"{BEFORE}\nFILE = 'check.py'\n", before=f"{BEFORE}\n# see check.py\n", scripts=["ci/check.py"]) == []
 
 
 def test_what_deletes_an_object_may_not_fail() -> None:
