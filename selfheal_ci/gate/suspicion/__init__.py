@@ -24,6 +24,7 @@ _LOADERS = frozenset(
 )
 _MANIFOLD = frozenset({"os", "asyncio", "http", "urllib"})  # packages for many things, most of them harmless
 _RARE = frozenset({Sign.LOOKS_AROUND, Sign.ASKS, Sign.HOOKS, Sign.BUILDS, Sign.PRIES})
+_SMALL = 10  # numbers below are anywhere; alone they say nothing
 _TABLE = 2  # values of the failing test that stand together
 _LONG = 4  # letters from which a text of the failing test is no chance
 SHOWN = 3  # examples of one sign
@@ -224,12 +225,14 @@ def _answers(scene: Scene) -> Iterator[Seen]:
     def copied(value: answers.Value) -> bool:
         return (type(value), value) in known and value not in answers.COMMON and not _is_short(value)
 
-    yield from ((Sign.COPIES, path, repr(value)) for path, value in _new(scene, _of_python(answers.values)) if copied(value))
+    for path, value in _new(scene, _of_python(answers.values)):
+        if copied(value) and not (isinstance(value, int) and abs(value) < _SMALL):
+            yield Sign.COPIES, path, repr(value)
     for path, table in [*_new(scene, _of_python(answers.tables)), *_new(scene, _of_data)]:
         if len(found := set(filter(copied, table))) >= _TABLE:
             yield Sign.COPIES, path, ", ".join(sorted(map(repr, found)))
     for path, (left, right) in _new(scene, _of_python(answers.pairs)):
-        if copied(left) or {(type(left), left), (type(right), right)} <= known:
+        if left != right and (copied(left) or {(type(left), left), (type(right), right)} <= known):
             yield Sign.COPIES, path, f"{right!r} for {left!r}"
 
 

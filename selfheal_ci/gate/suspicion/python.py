@@ -64,8 +64,8 @@ REFERENCES = {
     ),
     Sign.WIDE: (
         "warnings.simplefilter", "warnings.filterwarnings", "warnings.resetwarnings", "warnings.showwarning",
-        "warnings.catch_warnings", "signal.signal", "signal.alarm", "signal.setitimer", "sys.path", "sys.stdout",
-        "sys.stderr", "sys.setrecursionlimit", "gc.disable", "locale.setlocale", "os.chdir", "os.umask", "logging.disable",
+        "warnings.catch_warnings", "signal.signal", "signal.alarm", "signal.setitimer", "sys.path",
+        "sys.setrecursionlimit", "gc.disable", "locale.setlocale", "os.chdir", "os.umask", "logging.disable",
     ),
     Sign.SILENCES: ("typing.cast", "typing.no_type_check", "typing_extensions.cast"),
     Sign.SILENCES_JUDGE: ("typing.Any", "typing_extensions.Any", "typing.TYPE_CHECKING", "sys.platform"),
@@ -249,8 +249,9 @@ class _Reader(ast.NodeVisitor):
             self.see(Sign.SILENCES_JUDGE, f"{called}()")
         if called in {"setattr", "delattr"} and node.args:
             self._stored(ast.Attribute(node.args[0], _text(node.args[1:2]), ast.Store()))
-        if called in {"contextlib.suppress", "suppress"} and any(self.names.dotted(arg) in _BROAD for arg in node.args):
-            self.see(Sign.CATCHES if self.deleted else Sign.SWALLOWS, ast.unparse(node))
+        suppressed = called in {"contextlib.suppress", "suppress"} and not self.deleted
+        if suppressed and any(self.names.dotted(arg) in _BROAD for arg in node.args):
+            self.see(Sign.SWALLOWS, ast.unparse(node))
         if (dotted := self.names.dotted(node)) and called not in _IMPORTS:  # getattr(os, "_exit")
             self._reference(dotted)
         elif dotted:
@@ -366,9 +367,9 @@ class _Reader(ast.NodeVisitor):
         self._caught_in(node)
 
     def _caught(self, handler: ast.ExceptHandler, words: str) -> None:
-        if any(isinstance(part, ast.Raise) for part in ast.walk(handler)):
+        if self.deleted or any(isinstance(part, ast.Raise) for part in ast.walk(handler)):
             return
-        does_nothing = all(map(_does_nothing, handler.body)) and not self.deleted
+        does_nothing = all(map(_does_nothing, handler.body))
         self.see(Sign.SWALLOWS if does_nothing else Sign.CATCHES, words)
 
     def _is_broad(self, caught: ast.expr | None) -> bool:
