@@ -110,8 +110,10 @@ def _pairs(tree: ast.AST) -> Iterator[tuple[Value, Value]]:
             case ast.Dict(keys=keys, values=found):
                 for key, value in zip(keys, found, strict=True):
                     yield from _crossed([key] if key else [], [value])
-            case ast.Tuple(elts=[left, right]):
-                yield from _crossed([left], [right])
+            case ast.List(elts=parts) | ast.Tuple(elts=parts) | ast.Set(elts=parts):
+                for part in parts:
+                    if isinstance(part, ast.Tuple) and len(part.elts) == 2:  # noqa: PLR2004
+                        yield from _crossed(part.elts[:1], part.elts[1:])
             case _:
                 pass
 
