@@ -55,7 +55,10 @@ def claim(path: Path, *, make: bool = True) -> Iterator[None]:
             path.mkdir(parents=True, exist_ok=True)
         opened = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as wrong:
-        hint = "name one with --output" if make else "name the one that `selfheal heal` wrote with --input"
+        if not make:
+            hint = "name the folder that `selfheal heal` wrote with --input"
+            raise UsageError(f"{path}: there is no heal.json to publish: {wrong.strerror}", hint=hint) from wrong
+        hint = "name one with --output"
         raise UsageError(f"{path}: cannot be the output folder: {wrong.strerror}", hint=hint) from wrong
     try:
         with suppress(OSError):

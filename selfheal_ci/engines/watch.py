@@ -49,16 +49,20 @@ class Live:
     def start(self, line: Sequence[str]) -> Iterator[tuple[subprocess.Popen[bytes], BufferedReader]]:
         """Start one whose standard input is a pipe that it writes to; here is our end. Raises EngineError after `stop`."""
         reading, writing = os.pipe()
+        process = None
         with os.fdopen(reading, "rb") as archive:
             try:
-                process = self._start(line, writing)
-            finally:
-                os.close(writing)
-            try:
+                try:
+                    with shell.uninterrupted():  # else it may live on, and nobody knows it
+                        process = self._start(line, writing)
+                finally:
+                    os.close(writing)
                 yield process, archive
             finally:
-                with self._lock:
-                    self._processes.discard(process)
+                if process is not None:
+                    end(process)
+                    with self._lock:
+                        self._processes.discard(process)
 
     def _start(self, line: Sequence[str], writing: int) -> subprocess.Popen[bytes]:
         with self._lock:

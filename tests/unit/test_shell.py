@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -28,3 +31,47 @@ def test_what_does_not_start_is_named(tmp_path: Path, start: Callable[..., Any],
 
     assert told.value.message == f"{tmp_path / name}: {why}"
     assert told.value.hint == f"install {'util-linux' if name == 'setpriv' else name} and run again"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_who_interrupts_what_is_not_to_be_interrupted_is_heard_afterwards(number: signal.Signals) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    def kill_in_between() -> None:
+        with shell.uninterrupted():
+            os.kill(os.getpid(), number)
+            done.append("all of it")
+
+    before = signal.signal(number, interrupt)
+    done: list[str] = []
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            kill_in_between()
+        assert signal.getsignal(number) is interrupt
+    finally:
+        signal.signal(number, before)
+    assert done == ["all of it"]
+
+
+def test_what_is_ignored_stays_so() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with shell.uninterrupted():
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_another_thread_may_start_things_as_it_likes() -> None:
+    done = []
+
+    def start() -> None:
+        with shell.uninterrupted():
+            done.append("it")
+
+    thread = threading.Thread(target=start)
+    thread.start()
+    thread.join()
+
+    assert done == ["it"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -10,6 +11,7 @@ import time
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -247,3 +249,26 @@ def test_a_launcher_that_ended_long_ago_is_ended_again_without_harm() -> None:
     process.wait()
 
     module.end(process)
+
+
+def test_one_that_is_interrupted_while_it_starts_does_not_live_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[subprocess.Popen[bytes]] = []
+    real = shell.start
+
+    def start(*words: Any, **named: Any) -> subprocess.Popen[bytes]:
+        started.append(real(*words, **named))
+        os.kill(os.getpid(), signal.SIGTERM)
+        return started[0]
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(shell, "start", start)
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        with pytest.raises(KeyboardInterrupt), Live().start(["sleep", "600"]):
+            pass
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+    assert started[0].poll() is not None
