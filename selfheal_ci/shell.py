@@ -107,8 +107,8 @@ def uninterrupted() -> Iterator[None]:
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
-    for number in heard[:1]:
-        handlers[signal.Signals(number)](number, None)
+    for asked in heard[:1]:
+        handlers[signal.Signals(asked)](asked, None)
 
 
 def serve(argv: Sequence[str | Path], *, env: Mapping[str, str]) -> subprocess.Popen[bytes]:
