@@ -38,9 +38,17 @@ def sing(judged: Changes, case: Case, lab: Lab) -> Sung:
     broken = broken_ends(judged, case)
     if broken is None:
         return Sung(CanarySeen.NOT_POSSIBLE)
-    if lab.heals(case.targets, broken, fresh=True):
-        return Sung(None, why="the step stays green when what was changed is broken at its end: its green says nothing")
-    return Sung(CanarySeen.FAILED)
+    if not lab.heals(case.targets, broken, fresh=True):
+        return Sung(CanarySeen.FAILED)
+    if lab.heals(case.targets, _unreadable(judged), fresh=True):  # it looks at other things, at white space for one
+        return Sung(CanarySeen.NOT_POSSIBLE)
+    return Sung(None, why="the step stays green when what was changed is broken at its end: its green says nothing")
+
+
+def _unreadable(judged: Changes) -> Changes:
+    """The candidate, no line of which can be run."""
+    files = {path: content and Content(_GARBAGE + content.data, content.mode) for path, content in judged.files.items()}
+    return Changes(files)
 
 
 def broken_ends(judged: Changes, case: Case) -> Changes | None:

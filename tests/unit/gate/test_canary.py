@@ -73,6 +73,10 @@ def test_a_step_that_bears_with_broken_code_is_not_believed() -> None:
     assert "broken at its end" in answer.why
 
 
+def test_a_step_that_does_not_read_code_has_no_canary() -> None:
+    assert sung(None, lambda files: None if b"x = 2" in files["a.py"] else "no") == Sung(CanarySeen.NOT_POSSIBLE)
+
+
 def test_nobody_notices_the_end_of_prose() -> None:
     judged = Changes({"README.md": Content(b"x"), "a.py": None})
 
