@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from selfheal_ci.lab import Lab
@@ -13,6 +13,7 @@ from selfheal_ci.values import CanarySeen, Case, Changes, Content, Result, is_ch
 # Files whose broken end nothing that reads them can overlook.
 _CODE = (".js", ".jsx", ".ts", ".tsx", ".mjs", ".cjs", ".go", ".rs", ".java", ".kt", ".c", ".h", ".cc", ".cpp", ".hpp",
          ".cs", ".rb", ".php", ".swift", ".scala", ".json", ".toml", ".yaml", ".yml", ".xml", ".sh")  # fmt: skip
+_RAISE = b"raise SystemError('on purpose')\n"
 _GARBAGE = b"\n)]}\x01<\n"
 
 
@@ -40,15 +41,37 @@ def sing(judged: Changes, case: Case, lab: Lab) -> Sung:
         return Sung(CanarySeen.NOT_POSSIBLE)
     if not lab.heals(case.targets, broken, fresh=True):
         return Sung(CanarySeen.FAILED)
-    if lab.heals(case.targets, _unreadable(judged), fresh=True):  # it looks at other things, at white space for one
-        return Sung(CanarySeen.NOT_POSSIBLE)
-    return Sung(None, why="the step stays green when what was changed is broken at its end: its green says nothing")
+    if not lab.heals(case.targets, _at_the_top(judged, after_future), fresh=True):
+        return Sung(None, why="the step stays green when what was changed is broken at its end: its green says nothing")
+    # It runs none of it: a linter reads it at least, a check of white space does not.
+    read = not lab.heals(case.targets, _at_the_top(judged, lambda data, _: _GARBAGE + data), fresh=True)
+    return Sung(CanarySeen.FAILED if read else CanarySeen.NOT_POSSIBLE)
 
 
-def _unreadable(judged: Changes) -> Changes:
-    """The candidate, no line of which can be run."""
-    files = {path: content and Content(_GARBAGE + content.data, content.mode) for path, content in judged.files.items()}
-    return Changes(files)
+def _at_the_top(judged: Changes, put: Callable[[bytes, bytes], bytes]) -> Changes:
+    """The candidate with an error in the first lines of its modules, with garbage in those of other files."""
+    return Changes(
+        {
+            path: content
+            and Content(put(content.data, _RAISE) if path.endswith(".py") else _GARBAGE + content.data, content.mode)
+            for path, content in judged.files.items()
+        }
+    )
+
+
+def after_future(data: bytes, added: bytes) -> bytes:
+    """The module with code behind what has to come first: its docstring, and imports from `__future__`."""
+    try:
+        body = ast.parse(data).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return added + data
+    first = 0
+    for node in body:
+        is_text = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        if not is_text and not (isinstance(node, ast.ImportFrom) and node.module == "__future__"):
+            break
+        first = node.end_lineno or first
+    return _with(data, first, added)
 
 
 def broken_ends(judged: Changes, case: Case) -> Changes | None:
@@ -62,7 +85,7 @@ def broken_ends(judged: Changes, case: Case) -> Changes | None:
 
 def _broken(path: str, content: Content, *, tools: bool) -> Content | None:
     if path.endswith(".py"):
-        data = content.data + _GARBAGE if tools else before_main(content.data, b"raise SystemError('the end')\n")
+        data = content.data + _GARBAGE if tools else before_main(content.data, _RAISE)
     elif path.endswith(_CODE):
         data = content.data + _GARBAGE
     else:
@@ -72,8 +95,12 @@ def _broken(path: str, content: Content, *, tools: bool) -> Content | None:
 
 def before_main(data: bytes, added: bytes) -> bytes:
     """The module with code at its end, where it is a program before that."""
+    return _with(data, min(_mains(data), default=len(data.splitlines()) + 1) - 1, added)
+
+
+def _with(data: bytes, at: int, added: bytes) -> bytes:
+    """The text with more behind so many of its lines."""
     lines = data.splitlines(keepends=True)
-    at = min(_mains(data), default=len(lines) + 1) - 1
     ended = b"" if not at or lines[at - 1].endswith((b"\n", b"\r")) else b"\n"
     return b"".join([*lines[:at], ended, added, *lines[at:]])
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from selfheal_ci.gate.canary import Sung, before_main, broken_ends, sing
+from selfheal_ci.gate.canary import Sung, after_future, before_main, broken_ends, sing
 from selfheal_ci.values import CanarySeen, Case, Changes, Content, Planted, Red, diagnostic_id
 from tests.fakes import Check, MemoryRunner, Place, Project, a_failure, a_finding, a_place
 
@@ -116,3 +116,28 @@ def test_which_files_show_that_their_end_is_broken(path: str, noticed: bool) -> 
     place = a_place(PROJECT, {"t::a": target})
 
     assert (broken_ends(Changes({path: Content(b"{}")}), a_case(place)) is not None) == noticed
+
+
+def test_a_step_that_reads_code_and_runs_none_notices_what_does_not_parse() -> None:
+    def parses(files: Project) -> str | None:
+        try:
+            compile(files["a.py"], "a.py", "exec")
+        except (SyntaxError, ValueError):
+            return "it does not parse"
+        return None if b"x = 2" in files["a.py"] else "it is not 2"
+
+    assert sung(None, parses) == Sung(CanarySeen.FAILED)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (b"x = 1\n", b"raise\nx = 1\n"),
+        (b"", b"raise\n"),
+        (b'"""Says."""\nfrom __future__ import annotations\nx = 1\n', b'"""Says."""\nfrom __future__ import annotations\nraise\nx = 1\n'),
+        (b"from __future__ import annotations", b"from __future__ import annotations\nraise\n"),
+        (b"def (\n", b"raise\ndef (\n"),
+    ],
+)  # fmt: skip
+def test_code_at_the_top_stands_behind_what_has_to_come_first(before: bytes, after: bytes) -> None:
+    assert after_future(before, b"raise\n") == after
