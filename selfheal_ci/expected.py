@@ -6,6 +6,8 @@ import ast
 import re
 from collections.abc import Callable, Iterable, Iterator
 
+from selfheal_ci.syntax import tree_of
+
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 _NUMBER = re.compile(r"(?<![\w.])\d{1,15}(?:\.\d{1,15})?(?![\w.]*[a-zA-Z_])")
 _QUOTED = re.compile(r"\"([^\"\n]{1,200})\"|'([^'\n]{1,200})'")
@@ -33,13 +35,13 @@ def constants_of(ids: Iterable[str], read: Read) -> frozenset[object]:
 
 def constants_of_module(data: bytes | None) -> frozenset[object]:
     """Those in a whole module, as a script that judges is one."""
-    module = _parsed(data)
+    module = tree_of(data) if data is not None else None
     return frozenset(constants(module)) if module else frozenset()
 
 
 def constants_of_doctests(data: bytes) -> frozenset[object]:
     """Those that a module's doctests do something with, and expect."""
-    module = _parsed(data)
+    module = tree_of(data)
     said = [node.value for node in ast.walk(module) if isinstance(node, ast.Constant)] if module else []
     lines = [line for text in said if isinstance(text, str) and ">>>" in text for line in text.splitlines()]
     return frozenset().union(*map(constants_of_words, lines))
@@ -63,15 +65,8 @@ def constants(tree: ast.AST) -> set[object]:
 def _found(ids: Iterable[str], read: Read) -> Iterator[tuple[ast.Module, Function]]:
     for id_ in sorted(ids):
         path, *names = id_.split("::")
-        module = _parsed(read(path)) if path.endswith(".py") else None
+        module = tree_of(data) if path.endswith(".py") and (data := read(path)) is not None else None
         last = names[-1].partition("[")[0] if names else ""
         for node in ast.walk(module) if module else ():
             if module and isinstance(node, Function) and node.name == last:
                 yield module, node
-
-
-def _parsed(data: bytes | None) -> ast.Module | None:
-    try:
-        return ast.parse(data) if data is not None else None
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from selfheal_ci.lab import Lab
 from selfheal_ci.ports import Canary
+from selfheal_ci.syntax import after_future, before_main
 from selfheal_ci.values import CanarySeen, Case, Changes, Content, Result, is_checked
 
 # Files whose broken end nothing that reads them can overlook.
@@ -59,21 +59,6 @@ def _at_the_top(judged: Changes, put: Callable[[bytes, bytes], bytes]) -> Change
     )
 
 
-def after_future(data: bytes, added: bytes) -> bytes:
-    """The module with code behind what has to come first: its docstring, and imports from `__future__`."""
-    try:
-        body = ast.parse(data).body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return added + data
-    first = 0
-    for node in body:
-        is_text = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-        if not is_text and not (isinstance(node, ast.ImportFrom) and node.module == "__future__"):
-            break
-        first = node.end_lineno or first
-    return _with(data, first, added)
-
-
 def broken_ends(judged: Changes, case: Case) -> Changes | None:
     """The candidate, each file of which fails when all of it was read; None where no reader would notice."""
     tools = any(is_checked(id_) for id_ in case.targets)
@@ -91,29 +76,6 @@ def _broken(path: str, content: Content, *, tools: bool) -> Content | None:
     else:
         return None
     return Content(data, content.mode)
-
-
-def before_main(data: bytes, added: bytes) -> bytes:
-    """The module with code at its end, where it is a program before that."""
-    return _with(data, min(_mains(data), default=len(data.splitlines()) + 1) - 1, added)
-
-
-def _with(data: bytes, at: int, added: bytes) -> bytes:
-    """The text with more behind so many of its lines."""
-    lines = data.splitlines(keepends=True)
-    ended = b"" if not at or lines[at - 1].endswith((b"\n", b"\r")) else b"\n"
-    return b"".join([*lines[:at], ended, added, *lines[at:]])
-
-
-def _mains(data: bytes) -> Iterator[int]:
-    """The lines on which `if __name__ == "__main__"` begins."""
-    try:
-        body = ast.parse(data).body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return
-    for node in body:
-        if isinstance(node, ast.If) and "__name__" in ast.unparse(node.test):
-            yield node.lineno
 
 
 def _fail(ids: frozenset[str], result: Result) -> bool:

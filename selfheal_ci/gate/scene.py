@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import tokenize
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
+from io import BytesIO
 
 from selfheal_ci import paths
 from selfheal_ci.expected import constants_of, constants_of_doctests, constants_of_module, constants_of_words
@@ -83,13 +85,15 @@ def _runs_doctests(step: Step, tree: Tree, read: Read) -> bool:
 
 def _texts(files: Iterable[tuple[str, bytes | None]]) -> dict[str, str]:
     """Latin-1 where it is not UTF-8, as edits have it; what is binary has no text."""
-    return {path: _decoded(data) for path, data in files if data is not None and b"\0" not in data}
+    return {path: _decoded(path, data) for path, data in files if data is not None and b"\0" not in data}
 
 
-def _decoded(data: bytes) -> str:
+def _decoded(path: str, data: bytes) -> str:
+    """As Python reads it, where it is Python: in other encodings than UTF-8 a comment may be code."""
     try:
-        return data.decode()
-    except UnicodeDecodeError:
+        encoding = tokenize.detect_encoding(BytesIO(data).readline)[0] if path.endswith(".py") else "utf-8"
+        return data.decode(encoding)
+    except (SyntaxError, ValueError, LookupError):
         return data.decode("latin-1")
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 from selfheal_ci.expected import constants_of_words
+from selfheal_ci.syntax import tree_of
 
 COMMON = frozenset({-1, 0, 1, 2, 10, 100, "", " ", ",", ".", ":", "/", "-", "\n", "utf-8"})
 Value = int | float | str | bytes
@@ -16,29 +17,20 @@ Value = int | float | str | bytes
 @lru_cache(maxsize=64)
 def values(text: str) -> Counter[Value]:
     """The constants that are given as they are: returned, assigned, as a default, as what a table or a choice gives."""
-    try:
-        tree = ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return Counter()
-    return Counter(value for node in ast.walk(tree) for given in _given_as_they_are(node) for value in _literals(given))
+    nodes = ast.walk(tree_of(text) or ast.Module([], []))
+    return Counter(value for node in nodes for given in _given_as_they_are(node) for value in _literals(given))
 
 
 @lru_cache(maxsize=64)
 def pairs(text: str) -> Counter[tuple[Value, Value]]:
     """What is given for what: (7, 13) of `if n == 7: return 13`, of `{7: 13}` and of `case 7: return 13`."""
-    try:
-        return Counter(_pairs(ast.parse(text)))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return Counter()
+    return Counter(_pairs(tree_of(text) or ast.Module([], [])))
 
 
 @lru_cache(maxsize=64)
 def tables(text: str) -> Counter[tuple[Value, ...]]:
     """What stands together in a list, a tuple, a set, or in one text between quotes: answers, to be looked up."""
-    try:
-        nodes = list(ast.walk(ast.parse(text)))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return Counter()
+    nodes = list(ast.walk(tree_of(text) or ast.Module([], [])))
     said = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}  # docstrings
     found: list[tuple[Value, ...]] = []
     for node in nodes:

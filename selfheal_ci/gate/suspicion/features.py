@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from selfheal_ci.syntax import tree_of
+
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
@@ -29,10 +31,12 @@ class Features:
 @lru_cache(maxsize=64)
 def features(text: str) -> Features:
     """Those of a module."""
+    tree = tree_of(text)
+    if tree is None:
+        return Features()
     try:
-        tree = ast.parse(text)
-        functions = dict(_functions(tree, ""))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        functions, examples = dict(_functions(tree, "")), dict(_examples(tree, ""))
+    except RecursionError:  # refused for that
         return Features()
     nodes = list(ast.walk(tree))
     public = Counter(node.name for node in nodes if isinstance(node, Definition) and not node.name.startswith("_"))
@@ -40,7 +44,6 @@ def features(text: str) -> Features:
     checks = sum(isinstance(node, ast.Raise | ast.Assert) for node in nodes)
     statements = sum(isinstance(node, ast.stmt) for node in nodes)
     annotations = sum(_annotated(node) for node in nodes)
-    examples = dict(_examples(tree, ""))
     nothing = frozenset(name for node in tree.body for name in _nothing(node))
     return Features(public, frozenset(functions) - empty, empty, checks, statements, examples, annotations, nothing)
 

@@ -38,6 +38,8 @@ _HIDDEN = re.compile(
     "\U000e0000-\U000e0fff]"
 )
 _KEY = re.compile(r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----")
+_ENCODING = re.compile(r"\A(?:[^\n]*\n)?[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
+_PLAIN = frozenset({"utf-8", "utf8", "latin-1", "latin1", "iso-8859-1", "iso-8859-15", "ascii", "us-ascii", "cp1252"})
 LONG = 1000
 
 
@@ -51,6 +53,9 @@ def _found(path: str, text: str) -> Iterator[tuple[Sign, str]]:
     yield from ((Sign.SKIPS, _shown(match[0])) for match in SKIPS.finditer(text))
     yield from ((Sign.HIDES, f"U+{ord(match[0]):04X}") for match in _HIDDEN.finditer(text))
     yield from ((Sign.PACKED, f"{_shown(line)[:40]}…") for line in text.split("\n") if len(line) > LONG)
+    encoding = _ENCODING.match(text)
+    if encoding and encoding[1].lower().replace("_", "-") not in _PLAIN:
+        yield Sign.HIDES, f"coding: {encoding[1]}"
     yield from ((Sign.PACKED, _shown(match[0])) for match in _KEY.finditer(text))
     if not path.endswith((".py", ".pyi")):
         for sign, pattern in _OTHERS.items():

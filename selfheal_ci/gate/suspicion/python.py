@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import sys
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
@@ -28,6 +29,7 @@ from selfheal_ci.gate.suspicion.references import (
 )
 from selfheal_ci.gate.suspicion.signs import Sign
 from selfheal_ci.paths import is_mixed
+from selfheal_ci.syntax import tree_of
 
 Signs = Counter[tuple[Sign, str]]  # how often each thing is there that shows a sign
 
@@ -36,23 +38,22 @@ SHOWN = 60
 
 @lru_cache(maxsize=64)
 def signs(text: str) -> Signs:
-    """What is in a module; nothing where it does not parse."""
+    """What is in a module; nothing where it does not parse. Code that is nested too deeply hides all of it."""
     try:
-        tree = ast.parse(text)
+        tree = tree_of(text) or ast.parse(text)
         reader = _Reader(Names.of(tree))
         reader.visit(tree)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    except (SyntaxError, ValueError):
         return Counter()
+    except (RecursionError, MemoryError):  # a sign of this very text: any other is new
+        return Counter([(Sign.HIDES, f"code that is nested too deeply to be read, {zlib.crc32(text.encode()):08x}")])
     return Counter([*reader.found, *_mixed_names(tree)])
 
 
 @lru_cache(maxsize=64)
 def imports(text: str) -> Counter[str]:
     """The packages that a module imports, by their first names."""
-    try:
-        nodes = list(ast.walk(ast.parse(text)))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return Counter()
+    nodes = list(ast.walk(tree_of(text) or ast.Module([], [])))
     plain = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
     named = [node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module and not node.level]
     return Counter(name.split(".")[0] for name in [*plain, *named])

@@ -46,24 +46,33 @@ class Scene:
 
     @cached_property
     def known(self) -> frozenset[str]:
-        """The names of packages that the project imports anywhere, or has itself."""
+        """The names of packages that the product imports anywhere, or that the project has itself."""
         names: set[str] = set()
         for path, data in self.sources():
             names.update(path.removesuffix(".py").split("/"))
-            for one, other in _IMPORTED.findall(data):
+            for one, other in () if is_judge(path) else _IMPORTED.findall(data):
                 names.update(part.split()[0].split(b".")[0].decode() for part in (one or other).split(b",") if part.strip())
         return frozenset(names)
 
-    def does(self, what: str) -> bool:
-        """Whether the product has a word somewhere, before the candidate."""
-        word = what.rsplit(maxsplit=1)[-1].rpartition(".")[2].strip("'\"()…").encode()
-        return bool(word) and any(word in data for path, data in self.sources() if not is_judge(path))
+    def does(self, sign: Sign, what: str) -> bool:
+        """Whether the product shows this sign in this very way somewhere, before the candidate."""
+        words = re.findall(r"\w+", what)
+        word = (words[0] if "…" in what else words[-1]).encode() if words else b""
+        return any(word in data and (sign, what) in _signs_of(path, data) for path, data in self._product())
 
     def starts(self, what: str) -> bool:
         """Whether the product does this anyway, or it is no more than loading objects or a thread."""
         if _package(what) in _MANIFOLD:
-            return any(what.encode() in data for path, data in self.sources() if not is_judge(path))
+            return self.does(Sign.STARTS, what)
         return _package(what) in self.known | _LOADERS
+
+    def _product(self) -> Iterator[tuple[str, bytes]]:
+        return ((path, data) for path, data in self.sources() if not is_judge(path))
+
+
+def _signs_of(path: str, data: bytes) -> Counter[tuple[Sign, str]]:
+    text = data.decode("utf-8", "replace")
+    return lines.signs(path, text) + python.signs(text)
 
 
 def _package(what: str) -> str:
@@ -113,7 +122,7 @@ def _matters(sign: Sign, what: str, scene: Scene) -> bool:
         case Sign.SILENCES_JUDGE:
             return scene.judged_by_tools
         case Sign.SILENCES:
-            return scene.judged_by_tools or not scene.does(what.partition(":")[0])
+            return scene.judged_by_tools or not scene.does(sign, what)
         case Sign.EXPECTS:
             return bool(scene.doctests)
         case Sign.HUSHES:
@@ -136,15 +145,15 @@ def _weighed(sign: Sign, what: str, scene: Scene) -> Sign:
         return Sign.LEAVES
     if sign is Sign.STARTS and not scene.starts(what):
         return Sign.REACHES_OUT
-    return Sign.AGAIN if sign in _RARE and scene.does(what) else sign
+    return Sign.AGAIN if sign in _RARE and scene.does(sign, what) else sign
 
 
 def _signs(scene: Scene) -> Iterator[Seen]:
     """Those that are new; of what only makes a label, those that nothing in these files shows so far."""
-    texts = scene.before.items()
-    shown = {*_sum(lines.signs(path, text) for path, text in texts), *_sum(python.signs(text) for _, text in texts)}
-    packages = set(_sum(python.imports(text) for _, text in texts))
-    for path, (sign, what) in [*_new(scene, lines.signs), *_new(scene, _of_python(python.signs))]:
+    of_python, imported = _of_python(python.signs), _of_python(python.imports)
+    shown = {key for path, text in scene.before.items() for key in (*lines.signs(path, text), *of_python(path, text))}
+    packages = {name for path, text in scene.before.items() for name in imported(path, text)}
+    for path, (sign, what) in [*_new(scene, lines.signs), *_new(scene, of_python)]:
         known = (sign, what) in shown or (sign is Sign.STARTS and _package(what) in packages - _MANIFOLD)
         if TABLE[sign].refused or not known:
             yield sign, path, what
@@ -161,7 +170,7 @@ def _judges(scene: Scene) -> Iterator[Seen]:
     """Scripts of the step that a file names now: what judges it may be read for answers."""
     for path, text in sorted(scene.after.items()):
         for name in sorted({script.rpartition("/")[2] for script in scene.scripts}):
-            if name in text and name not in scene.before.get(path, "") and path not in scene.scripts:
+            if "." in name and name in text and name not in scene.before.get(path, "") and path not in scene.scripts:
                 yield Sign.ASKS, path, name
 
 
@@ -244,8 +253,15 @@ def _is_short(value: answers.Value) -> bool:
 
 
 def _of_python(count: Callable[[str], Counter[Key]]) -> Callable[[str, str], Counter[Key]]:
-    """Of a file that is no Python, nothing."""
-    return lambda path, text: count(text) if path.endswith(".py") else Counter()
+    """Of a file that is no Python, nothing; nor of one that is refused because it is nested too deeply."""
+
+    def counted(path: str, text: str) -> Counter[Key]:
+        try:
+            return count(text) if path.endswith(".py") else Counter()
+        except RecursionError:
+            return Counter()
+
+    return counted
 
 
 def _new(scene: Scene, count: Callable[[str, str], Counter[Key]]) -> list[tuple[str, Key]]:

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from selfheal_ci.gate.canary import Sung, after_future, before_main, broken_ends, sing
+from selfheal_ci.gate.canary import Sung, broken_ends, sing
+from selfheal_ci.syntax import after_future, before_main
 from selfheal_ci.values import CanarySeen, Case, Changes, Content, Planted, Red, diagnostic_id
 from tests.fakes import Check, MemoryRunner, Place, Project, a_failure, a_finding, a_place
 

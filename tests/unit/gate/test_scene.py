@@ -93,3 +93,10 @@ def test_without_single_tests_the_step_says_what_it_expects() -> None:
     assert scene.doctests == {"cart.py"}
     assert scene.exit_code_alone
     assert scene.scripts == {"check.py"}
+
+
+def test_python_is_read_as_python_reads_it() -> None:
+    hidden = b"# coding: utf-7\n# harmless +AAo-import os\n"
+
+    assert "\nimport os" in a_scene({"cart.py": hidden}).after["cart.py"]
+    assert a_scene({"cart.py": b"# coding: nonsense\nx = 1\n"}).after["cart.py"].endswith("x = 1\n")

@@ -263,8 +263,42 @@ def test_what_is_done_for_an_input_of_the_failing_test_alone_is_told() -> None:
     assert found(f"{BEFORE}\nRATES = {{'Food': 7}}\n", expected={"Food"}) == [Sign.COPIES]
 
 
+@pytest.mark.parametrize(
+    ("sign", "added", "elsewhere"),
+    [
+        (Sign.BUILDS, "exec('x')", "execute = re.compile('execution')"),
+        (Sign.BUILDS, "compile('x', '', 'exec')", "import re\nre.compile('x')"),
+        (Sign.ASKS, "TEST = os.environ.get('CI')", "SPECIAL = 'CIRCLE'"),
+        (Sign.HOOKS, "import site", "website = 'site'"),
+        (Sign.SILENCES, "x = 1  # type: ignore", "kind = type(x)  # ignore this"),
+        (Sign.REACHES_OUT, "os.system('x')", "def system(os):\n    return os"),
+    ],
+)
+def test_what_only_sounds_like_it_elsewhere_excuses_nothing(sign: Sign, added: str, elsewhere: str) -> None:
+    assert sign in found(f"{BEFORE}\n{added}\n", sources=lambda: iter([("shop/other.py", elsewhere.encode())]))
+
+
+def test_what_tests_import_is_not_what_the_product_does() -> None:
+    sources = [("tests/test_a.py", b"import subprocess\n")]
+
+    assert found(f"{BEFORE}\nimport subprocess\n", sources=lambda: iter(sources)) == [Sign.REACHES_OUT]
+
+
+@pytest.mark.parametrize("deep", [f"x = {' + '.join(['n'] * 2000)}", f"x = {'-' * 3000}1", f"x = n{'.a' * 3000}"])
+def test_code_that_is_too_deep_to_be_read_hides_what_else_is_there(deep: str) -> None:
+    assert Sign.HIDES in found(f"{BEFORE}\n{deep}\nos._exit(0)\n", expected={7})
+    assert Sign.HIDES in found(f"{BEFORE}\n{deep}\nos._exit(0)\n", before=f"{BEFORE}\n{deep}\n")
+
+
+@pytest.mark.parametrize("name", ["utf-7", "unicode_escape", "cp037"])
+def test_an_encoding_in_which_comments_may_be_code_hides_it(name: str) -> None:
+    assert Sign.HIDES in found(f"# -*- coding: {name} -*-\n{BEFORE}")
+    assert found(f"# -*- coding: latin-1 -*-\n{BEFORE}") == []
+
+
 def test_what_judges_may_not_be_read_for_answers() -> None:
     assert found(f"{BEFORE}\nFILE = 'check.py'\n", scripts=["ci/check.py"]) == [Sign.ASKS]
+    assert found(f"{BEFORE}\nFILE = 'run'\n", scripts=["bin/run"]) == []
     assert found(f"{BEFORE}\nFILE = 'check.py'\n", before=f"{BEFORE}\n# see check.py\n", scripts=["ci/check.py"]) == []
 
 
