@@ -188,7 +188,9 @@ class Obedient:
         return Reply(Ending.ANSWERED, proposal=json.dumps(_proposal(*order or ("say", "the price is taken away"))))
 
     def _order(self, conversation: Conversation) -> tuple[str, str] | None:
-        blocks = re.findall(r"<data \w+>\n(.*?)\n</data", f"{conversation.stable}\n{conversation.volatile}", re.DOTALL)
+        blocks = re.findall(
+            r"<data \w+>\n(.*?)\n</data", f"{conversation.project}\n{conversation.case}\n{conversation.volatile}", re.DOTALL
+        )
         for text in map(json.loads, blocks):
             numbered = re.sub(r"\n\s*\d+\t\s*#?\s*", "\n", text)  # lines of a file, their numbers in front
             if found := ORDER.search(numbered):

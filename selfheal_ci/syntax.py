@@ -1,13 +1,17 @@
-"""Python source: its tree, whether changes leave it one that can be parsed, and where more code may stand in it."""
+"""Python source: its tree, whether it is sound, and where more code may stand in it; whether other files can be read."""
 
 from __future__ import annotations
 
 import ast
+import json
+import tomllib
 import warnings
+from collections import Counter
 from collections.abc import Callable
 from functools import lru_cache
 
 from selfheal_ci.values import Changes
+from selfheal_ci.words import one_line
 
 
 @lru_cache(maxsize=32)
@@ -34,6 +38,80 @@ def breaks(changes: Changes, read: Callable[[str], bytes | None]) -> bool:
         if content and before is not None and not parses(content.data) and parses(before):
             return True
     return False
+
+
+def unreadable(path: str, before: bytes | None, after: bytes) -> str | None:
+    """Why a file must not become this: it does not parse, where it did."""
+    wrong = _syntax(path, after)
+    return wrong if wrong and (before is None or _syntax(path, before) is None) else None
+
+
+def mistaken(path: str, before: bytes | None, after: bytes) -> str | None:
+    """The first mistake of a Python file that it did not have before, such as a name that nothing defines."""
+    if not path.endswith(".py"):
+        return None
+    known = Counter(what for _, what in _mistakes(before or b""))
+    for line, what in _mistakes(after):
+        known[what] -= 1
+        if known[what] < 0:
+            return f"{path}:{line}: {what}"
+    return None
+
+
+# What pyflakes finds that cannot be meant. Unused names and imports can.
+MISTAKES = (
+    "UndefinedName", "UndefinedLocal", "UndefinedExport", "DuplicateArgument", "ReturnOutsideFunction",
+    "YieldOutsideFunction", "ContinueOutsideLoop", "BreakOutsideLoop", "DefaultExceptNotLast", "TwoStarredExpressions",
+    "IfTuple", "AssertTuple", "RaiseNotImplemented", "StringDotFormatMissingArgument",
+    "PercentFormatPositionalCountMismatch",
+)  # fmt: skip
+
+
+@lru_cache(maxsize=64)
+def _mistakes(data: bytes) -> tuple[tuple[int, str], ...]:
+    """(line, what is wrong), in order."""
+    from pyflakes.checker import Checker  # noqa: PLC0415  only where something is judged
+
+    tree = tree_of(data)
+    if tree is None:
+        return ()
+    try:
+        found = Checker(tree).messages
+    except (RecursionError, ValueError):
+        return ()
+    wrong = [message for message in found if type(message).__name__ in MISTAKES]
+    return tuple(sorted((message.lineno, str(message.message % message.message_args)) for message in wrong))
+
+
+def _syntax(path: str, data: bytes) -> str | None:
+    """Why a text in a language that we can read does not parse."""
+    try:
+        if path.endswith(".py"):
+            compile(data, path, "exec", dont_inherit=True)
+        elif path.endswith(".json"):
+            json.loads(data)
+        elif path.endswith(".toml"):
+            tomllib.loads(data.decode())
+        elif path.endswith((".yaml", ".yml")):
+            _read_yaml(data)
+    except SyntaxError as error:
+        return f"{path}:{error.lineno}: does not parse: {error.msg}"
+    except (ValueError, RecursionError, MemoryError) as error:
+        return f"{path}: does not parse: {error}"
+    return None
+
+
+def _read_yaml(data: bytes) -> None:
+    """Raises ValueError. Nothing is built from it: a tag may name anything, and an alias may stand for a lot."""
+    import yaml  # noqa: PLC0415  only where such a file is judged
+
+    if not yaml.__with_libyaml__:
+        return  # the other reader takes minutes for a hostile file
+    try:
+        for _ in yaml.parse(data, Loader=yaml.CSafeLoader):
+            pass
+    except yaml.YAMLError as error:
+        raise ValueError(one_line(str(error))) from error
 
 
 def after_future(data: bytes, added: bytes) -> bytes:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import tomllib
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
@@ -14,6 +12,7 @@ from selfheal_ci.gate.policy import Policy, can_be_laid, may_touch_tests
 from selfheal_ci.gate.scene import scene
 from selfheal_ci.gate.suspicion import suspicions
 from selfheal_ci.lab import Lab
+from selfheal_ci.syntax import unreadable
 from selfheal_ci.values import (
     Attempt,
     CanarySeen,
@@ -22,6 +21,7 @@ from selfheal_ci.values import (
     Changes,
     Content,
     Evidence,
+    Failure,
     Green,
     Red,
     Refused,
@@ -90,21 +90,28 @@ def unusable(candidate: Candidate, lab: Lab, earlier: Sequence[Attempt]) -> str 
     same = next((attempt for attempt in earlier if attempt.candidate.changes == changes), None)
     if same:
         return f"the same patch was tried before, as attempt {same.number}: {same.verdict.reason}"
-    return next((why for path, content in changes.files.items() if content and (why := _worse(lab, path, content))), None)
+    return next(
+        (
+            why
+            for path, content in changes.files.items()
+            if content and (why := unreadable(path, lab.read(path), content.data))
+        ),
+        None,
+    )
 
 
 def verify(judged: Changes, case: Case, lab: Lab) -> Verified | Rejected:
     """Run the targets, the whole step against the baseline, and the targets twice more, once beside the canary."""
     target = lab.run_tests(case.targets, judged)  # the search for the culprit may have asked this already
     if no := _target(target, case):
-        return Rejected(no, Evidence())
+        return Rejected(no, Evidence(), _failing(target, case.targets))
     canary = sing(judged, case, lab)
     if canary.seen is None:
         return Rejected(canary.why, Evidence())
     whole = lab.run_step(judged, fresh=True)
     seen = compare(whole, case)
     if no := _whole(whole, seen, case):
-        return Rejected(no, seen)
+        return Rejected(no, seen, _failing(whole, seen.green_to_red or case.targets))
     trace = lab.trace(case.targets, judged)
     for repeat, passed in enumerate((canary.passed, case.targets <= trace.passed), 1):
         if not passed and not lab.heals(case.targets, judged, fresh=True):
@@ -164,6 +171,10 @@ def _whole(result: Result, seen: Evidence, case: Case) -> str | None:
     return None
 
 
+def _failing(result: Result, ids: Collection[str]) -> tuple[Failure, ...]:
+    return tuple(failure for failure in result.failures if failure.id in ids) if isinstance(result, Red) else ()
+
+
 def _words(result: Green | Red, ids: Collection[str]) -> str:
     """The failures of some ids, as someone who mends them wants to read them."""
     found = {failure.id: failure for failure in result.failures} if isinstance(result, Red) else {}
@@ -186,24 +197,3 @@ def _without_judges(changes: Changes) -> Changes:
 def _same(lab: Lab, path: str, content: Content | None) -> bool:
     before = lab.read(path)
     return (content is None and before is None) or (content is not None and content.data == before)
-
-
-def _worse(lab: Lab, path: str, content: Content) -> str | None:
-    """Why the new text does not parse, where the old one did."""
-    before = lab.read(path)
-    return _syntax(path, content.data) if before is None or _syntax(path, before) is None else None
-
-
-def _syntax(path: str, data: bytes) -> str | None:
-    try:
-        if path.endswith(".py"):
-            compile(data, path, "exec", dont_inherit=True)
-        elif path.endswith(".json"):
-            json.loads(data)
-        elif path.endswith(".toml"):
-            tomllib.loads(data.decode())
-    except SyntaxError as error:
-        return f"{path}:{error.lineno}: does not parse: {error.msg}"
-    except (ValueError, RecursionError, MemoryError) as error:
-        return f"{path}: does not parse: {error}"
-    return None

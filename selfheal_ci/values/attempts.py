@@ -106,6 +106,7 @@ class Rejected:
 
     reason: str
     evidence: Evidence
+    failures: tuple[Failure, ...] = ()  # why: the targets that fail still, or what passed before
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from selfheal_ci.lab import Lab
 from selfheal_ci.remedies.model.conversation import Ending, Reply
-from selfheal_ci.remedies.model.edits import EditFlaw, Unredact, apply
+from selfheal_ci.remedies.model.edits import EditFlaw, Unredact, apply, unsound
 from selfheal_ci.remedies.model.proposal import Proposal, ProposalError, read_input, read_text
 from selfheal_ci.values import Changes
 
@@ -28,7 +28,7 @@ class Declined:
 
 @dataclass(frozen=True)
 class Misfit:
-    """Edits of which one does not apply."""
+    """Edits of which one does not apply, or which leave a file that nobody could mean."""
 
     proposal: Proposal
     flaw: EditFlaw
@@ -64,12 +64,20 @@ def read(reply: Reply, lab: Lab, unredact: Unredact) -> Answer:
         return Nothing(reply.ending, str(none))
     if proposal.verdict != "fix":
         return Declined(proposal)
-    if not proposal.edits:
-        return Nothing(reply.ending, "the verdict is fix, but there is no edit")
+    return (
+        _fix(proposal, lab, unredact)
+        if proposal.edits
+        else Nothing(reply.ending, "the verdict is fix, but there is no edit")
+    )
+
+
+def _fix(proposal: Proposal, lab: Lab, unredact: Unredact) -> Answer:
     applied = apply(proposal.edits, lab, unredact)
     if isinstance(applied, EditFlaw):
         return Misfit(proposal, applied)
-    return Fix(proposal, applied) if applied else Nothing(reply.ending, "the edits change nothing")
+    if wrong := unsound(applied, lab):
+        return Misfit(proposal, wrong)
+    return Fix(proposal, applied) if applied else Nothing(Ending.ANSWERED, "the edits change nothing")
 
 
 def proposed(answer: Answer) -> str:

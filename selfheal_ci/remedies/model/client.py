@@ -158,8 +158,8 @@ def _text(text: str) -> dict[str, Any]:
 
 
 def _messages(conversation: Conversation) -> list[dict[str, Any]]:
-    stable = _text(conversation.stable) | {"cache_control": {"type": "ephemeral"}}
-    messages: list[dict[str, Any]] = [{"role": "user", "content": [stable, _text(conversation.volatile)]}]
+    kept = [_text(part) | {"cache_control": {"type": "ephemeral"}} for part in (conversation.project, conversation.case)]
+    messages: list[dict[str, Any]] = [{"role": "user", "content": [*kept, _text(conversation.volatile)]}]
     for turn in conversation.turns:
         blocks = json.loads(turn.reply.blocks)
         calls = [block["id"] for block in blocks if block.get("type") == "tool_use"]

@@ -49,10 +49,11 @@ class Turn:
 
 @dataclass(frozen=True)
 class Conversation:
-    """All that a model is told. What comes first changes least, so that the service can keep it."""
+    """All that a model is told. What comes first changes least: the service can keep what stands before each mark."""
 
     system: str
-    stable: str
+    project: str  # the same for the whole healing, a mark behind it
+    case: str  # the same for every attempt at a group of failures, a mark behind it
     volatile: str
     turns: tuple[Turn, ...] = ()
 
@@ -63,7 +64,7 @@ class Conversation:
     @property
     def record(self) -> str:
         """The conversation for people who look up what was sent."""
-        said = [f"# system\n\n{self.system}", f"# user\n\n{self.stable}\n\n{self.volatile}"]
+        said = [f"# system\n\n{self.system}", f"# user\n\n{self.project}\n\n{self.case}\n\n{self.volatile}"]
         for turn in self.turns:
             said += [f"# assistant\n\n{turn.reply.record}", f"# user\n\n{turn.answer}"]
         return "\n\n".join(said)

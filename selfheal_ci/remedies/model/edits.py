@@ -12,6 +12,7 @@ from selfheal_ci.remedies.model import matching
 from selfheal_ci.remedies.model.lines import LARGEST, Text, decode
 from selfheal_ci.remedies.model.nearest import nearest
 from selfheal_ci.remedies.model.proposal import Edit
+from selfheal_ci.syntax import mistaken, unreadable
 from selfheal_ci.values import Changes, Content
 
 SHOWN = 10  # line numbers named
@@ -50,6 +51,15 @@ def apply(edits: Sequence[Edit], lab: Lab, unredact: Unredact = _as_it_is) -> Ch
         return _changes(texts, lab)
     except _DoesNotApplyError as no:
         return no.flaw
+
+
+def unsound(changes: Changes, lab: Lab) -> EditFlaw | None:
+    """What is wrong with the files that edits made, before anything is run."""
+    for path, content in changes.files.items():
+        before, after = lab.read(path), content.data if content else b""
+        if wrong := unreadable(path, before, after) or mistaken(path, before, after):
+            return EditFlaw(path, f"the edits apply, but what they make of the file is wrong: {wrong}")
+    return None
 
 
 def _plain(edit: Edit, lab: Lab, unredact: Unredact) -> Edit:

@@ -5,32 +5,44 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 
 from selfheal_ci.lab import Lab
-from selfheal_ci.remedies.model import context
-from selfheal_ci.remedies.model.context import Excerpt
+from selfheal_ci.remedies.model import context, traces
 from selfheal_ci.remedies.model.conversation import Conversation
 from selfheal_ci.remedies.model.edits import EditFlaw
+from selfheal_ci.remedies.model.excerpt import Excerpt, fitting
+from selfheal_ci.remedies.model.feedback import outcome
+from selfheal_ci.remedies.model.held_back import held_back
 from selfheal_ci.remedies.model.lines import bodies
+from selfheal_ci.remedies.model.withheld import may_be_sent, withheld
 from selfheal_ci.values import Case, Failure, Hunk, Refused, Rejected, Unusable
 from selfheal_ci.words import counted, one_line, printable
 
 CHARACTERS_PER_TOKEN = 3.5
 CAP = 24_000  # tokens of a whole prompt
-# Characters for each part, of the 84,000 that the cap allows; the rules and our own words take the rest.
-SHARES = {"facts": 2_500, "source": 33_000, "tests": 12_000, "changes": 12_000, "failures": 12_000, "tries": 5_000}
+# Characters of JSON for each part: what it may take where it must, of the 84,000 that the cap allows with our own words…
+MOST = {
+    "facts": 2_000,
+    "source": 33_000,
+    "tests": 12_000,
+    "culprit": 8_000,
+    "changes": 8_000,
+    "failures": 12_000,
+    "tries": 5_000,
+}
+# … and what it takes when all that matters is told: more facts make answers worse.
+USUAL = {"source": 8_000, "tests": 2_500, "changes": 1_500}
 
-GROUPS = 5  # failures told in full, one for each fingerprint
-HEAD, TAIL = 15, 45  # lines of a trace
-LONGEST_LINE = 500  # characters of a line of a trace
+GROUPS = 5  # failures told, one for each fingerprint
+HEAD, TAIL = 10, 20  # lines of each but the first
 SAME = 20  # ids named of failures like one that is told
 HUNK = 80  # lines of one hunk, on each side
 HUNK_BYTES = 100_000  # of it looked at
-NEAR_FILES = 40  # names of files beside those that are shown
+NEAR_FILES = 30  # names of files beside those that are shown
 
 
 @dataclass(frozen=True)
@@ -52,36 +64,40 @@ class Prompts:
 
     def opening(self, case: Case, lab: Lab, tries: Sequence[Try] = (), *, scale: float = 1.0) -> Conversation:
         """A fresh conversation. A scale below 1 says it in less room."""
-        room = {part: int(share * scale) for part, share in SHARES.items()}
+        most, usual = _scaled(MOST, scale), _scaled(USUAL, scale)
+        first = [group[0] for group in context.told(case, GROUPS)]
+        sources = context.sources(case, lab, first, self.never_send)
+        tests = context.tests(case, lab, first, self.never_send)
+        project = [f"MARK is {self.mark}.", *self._section("The project", "", [self._facts(case, lab, most["facts"])])]
         stable = [
-            f"MARK is {self.mark}.",
-            *self._section("The project", "", [self._facts(case, lab, room["facts"])]),
-            *self._files("The source", context.sources(case, lab, self.never_send), room["source"]),
-            *self._files("The failing tests", context.tests(case, lab, self.never_send), room["tests"]),
-            *self._changes(case, room["changes"]),
+            *self._files("The source", sources, usual["source"], most["source"]),
+            *self._files("The failing tests", tests, usual["tests"], most["tests"]),
+            *self._changes(case, usual["changes"], most),
         ]
-        volatile = [*self._failures(case, lab, room["failures"]), *self._tries(tries, room["tries"]), QUESTION]
-        return Conversation(self._system, "\n\n".join(stable), "\n\n".join(volatile))
+        volatile = [*self._failures(case, lab, most["failures"]), *self._tries(tries, most["tries"]), QUESTION]
+        return Conversation(self._system, "\n\n".join(project), "\n\n".join(stable), "\n\n".join(volatile))
 
     def correction(self, flaw: EditFlaw) -> str:
         """What to say when an edit did not apply."""
         said = [f"Nothing was changed, because an edit does not apply:\n\n{self.block(flaw.reason)}"]
-        if flaw.nearest and context.may_be_sent(flaw.path, self.never_send):
+        if flaw.nearest and may_be_sent(flaw.path, self.never_send):
             said.append(f"These lines of the file are the most like it:\n\n{self.block(flaw.nearest)}")
         return "\n\n".join([*said, AGAIN])
 
-    def feedback(self, verdict: Rejected | Refused | Unusable) -> str:
+    def feedback(self, verdict: Rejected | Refused | Unusable, case: Case, lab: Lab) -> str:
         """What to say about edits that were judged: what to change."""
         match verdict:
             case Rejected():
-                said = "The edits were applied, the step was run with them, and it does not pass. The first thing wrong is:"
+                said = "The edits were applied, and the step was run with them. It does not pass:"
             case Refused(works=True):
                 said = "The failing tests pass with the edits, but this project forbids them. Find a fix without this:"
             case Refused():
                 said = "This project forbids the edits, and the failing tests do not pass with them either:"
             case Unusable():
                 said = "There was nothing to run:"
-        return f"{said}\n\n{self.block(printable(verdict.reason))}\n\n{AGAIN}"
+        hidden = withheld(lab, self.never_send, self.redact)
+        told = traces.without(self.redact(outcome(verdict, case)), hidden)
+        return f"{said}\n\n{self._cut(told, MOST['failures'])}\n\n{AGAIN}"
 
     def block(self, text: str) -> str:
         """Words of others, as data."""
@@ -98,36 +114,29 @@ class Prompts:
     def _facts(self, case: Case, lab: Lab, room: int) -> str:
         kinds = Counter(Path(path).suffix for path in case.tree.entries)
         common = ", ".join(f"{count} {suffix or 'without suffix'}" for suffix, count in kinds.most_common(6))
-        folders = {path.rpartition("/")[0] for path in [*context.tests_of(case, lab), *(hunk.path for hunk in case.hunks)]}
+        tests = {id_.partition("::")[0] for id_ in case.finding.kinds or case.targets}
+        named = (tests | {hunk.path for hunk in case.finding.hunks or case.hunks}) & case.tree.entries.keys()
+        folders = {path.rpartition("/")[0] for path in named}
         near = [path for path in sorted(case.tree.entries) if path.rpartition("/")[0] in folders][:NEAR_FILES]
         lines = [f"The step {case.step.name} runs: {case.step.run}", f"Files: {common}", f"Among them: {', '.join(near)}"]
         return self._cut("\n".join(lines), room)
 
-    def _files(self, title: str, excerpts: Sequence[Excerpt], room: int) -> list[str]:
-        blocks: list[str] = []
-        for excerpt in excerpts:
-            masked = excerpt.masked(self.redact)
-            block = self.block(masked.text)
-            if len(block) > room:
-                fitting = masked.fitting(room - len(self.block(masked.path)) - 50)
-                block = self.block(fitting.text) if fitting.lines else ""
-            if 0 < len(block) <= room:
-                blocks.append(block)
-                room -= len(block)
-        return self._section(title, "", blocks)
+    def _files(self, title: str, excerpts: Sequence[Excerpt], usual: int, most: int) -> list[str]:
+        masked = [excerpt.masked(self.redact) for excerpt in excerpts]
+        return self._section(title, "", [self.block(excerpt.text) for excerpt in fitting(masked, usual, most)])
 
-    def _changes(self, case: Case, room: int) -> list[str]:
+    def _changes(self, case: Case, usual: int, most: Mapping[str, int]) -> list[str]:
         culprit = case.finding.culprit
-        hunks = [hunk for hunk in case.hunks if not culprit or hunk != culprit.hunk]
         blocks: list[str] = []
-        if culprit:
-            blocks.append(f"This one made the step fail: {culprit.how}.\n\n{self._hunk(culprit.hunk, room // 2)}")
-            room -= len(blocks[0])
-        told = 0
+        for number, hunk in enumerate(culprit.hunks if culprit else (), 1):
+            how = f"This made the step fail: {culprit.how}.\n\n" if culprit and number == 1 else ""
+            blocks.append(how + self._hunk(hunk, most["culprit"] // len(culprit.hunks if culprit else ())))
+        hunks = [hunk for hunk in case.hunks if not culprit or hunk not in culprit.hunks]
+        room, told = usual if culprit else most["changes"], 0
         for block in (self._hunk(hunk, room) for hunk in hunks):
             if len(block) > room:
                 break
-            blocks.append(f"The others, the likeliest first:\n\n{block}" if culprit and not told else block)
+            blocks.append(f"What changed besides, the likeliest first:\n\n{block}" if culprit and not told else block)
             room, told = room - len(block), told + 1
         if left := len(hunks) - told:
             blocks.append(f"And {counted(left, 'more change')} of source files.")
@@ -135,23 +144,24 @@ class Prompts:
         return self._section("What changed since the step was green", words, blocks)
 
     def _hunk(self, hunk: Hunk, room: int) -> str:
-        if not context.may_be_sent(hunk.path, self.never_send):
+        if not may_be_sent(hunk.path, self.never_send):
             return self.block(f"{hunk.path}: a change that may not be shown")
         return self._cut(_hunk_text(hunk, self.redact), room)
 
     def _failures(self, case: Case, lab: Lab, room: int) -> list[str]:
-        hidden = context.withheld(lab, self.never_send, self.redact)
-        groups: dict[str, list[Failure]] = {}
-        for failure in case.failures:
-            groups.setdefault(failure.fingerprint, []).append(failure)
-        told = list(groups.values())[:GROUPS]
-        texts = [
-            f"{_shortened(_without(self.redact(_failure_text(group[0])), hidden))}{_alike(group[1:])}" for group in told
-        ]
-        words = (
-            f"{counted(len(case.failures), 'failure')} of the step {'are' if len(case.failures) > 1 else 'is'} to be mended."
-        )
-        return self._section("The failures", words, [self._cut(text, room // len(told)) for text in texts])
+        hidden = withheld(lab, self.never_send, self.redact)
+        groups = context.told(case, GROUPS)
+        texts = []
+        for number, group in enumerate(groups):
+            text = traces.without(self.redact(traces.text_of(group[0])), hidden)
+            texts.append((traces.shortened(text) if number == 0 else traces.shortened(text, HEAD, TAIL)) + _alike(group[1:]))
+        told = len(case.failures)
+        words = f"{counted(told, 'failure')} of the step {'are' if told > 1 else 'is'} to be mended."
+        if held := len(held_back(case.failures)):
+            words += (
+                f" {counted(held, 'case')} of the same tests, with other values, {'is' if held == 1 else 'are'} not shown."
+            )
+        return self._section("The failures", words, [self._cut(text, room // len(texts)) for text in texts])
 
     def _tries(self, tries: Sequence[Try], room: int) -> list[str]:
         lines: list[str] = []
@@ -201,18 +211,12 @@ def _hunk_text(hunk: Hunk, mask: Callable[[str], str]) -> str:
     lines = [*(f"-{line}" for line in old[:HUNK]), *(f"+{line}" for line in new[:HUNK])]
     cut = max(0, len(old) - HUNK) + max(0, len(new) - HUNK)
     more = [f"… and {counted(cut, 'line')} more"] if cut else []
-    return "\n".join([f"{hunk.path}, line {hunk.lines[0]}{what}", *(line[:LONGEST_LINE] for line in lines), *more])
+    return "\n".join([f"{hunk.path}, line {hunk.lines[0]}{what}", *(line[: traces.LONGEST_LINE] for line in lines), *more])
 
 
 def _begin(data: bytes) -> bytes:
     """Whole lines from the beginning: half a line could be half a secret."""
     return data if len(data) <= HUNK_BYTES else data[:HUNK_BYTES].rpartition(b"\n")[0]
-
-
-def _failure_text(failure: Failure) -> str:
-    place = f"at {failure.path}:{failure.line}" if failure.path and failure.line else ""
-    head = [failure.id, *(part for part in (f"{failure.type}: {failure.message}".removeprefix(": "), place) if part)]
-    return "\n".join([*head, failure.text.strip("\n")])
 
 
 def _alike(failures: Sequence[Failure]) -> str:
@@ -221,20 +225,5 @@ def _alike(failures: Sequence[Failure]) -> str:
     return f"\nJust so fail: {', '.join([*named, *more])}" if failures else ""
 
 
-def _shortened(text: str) -> str:
-    """The first lines of a trace and the last ones, none too long."""
-    lines = [line[:LONGEST_LINE] for line in printable(text).split("\n")]
-    if len(lines) <= HEAD + TAIL:
-        return "\n".join(lines)
-    return "\n".join([*lines[:HEAD], f"… {len(lines) - HEAD - TAIL} lines left out …", *lines[-TAIL:]])
-
-
-def _without(text: str, hidden: frozenset[str]) -> str:
-    """The text without the lines of files that may not be quoted."""
-    lines = printable(text).split("\n") if hidden else [text]
-    return "\n".join("(a line that may not be shown)" if _quoted(line) in hidden else line for line in lines)
-
-
-def _quoted(line: str) -> str:
-    """A line of code in a trace, without what pytest puts in front of it."""
-    return re.sub(r"^(?:[>E]\s|\s*\d+\s*\|)?\s*", "", line).strip()
+def _scaled(room: Mapping[str, int], scale: float) -> dict[str, int]:
+    return {part: int(characters * scale) for part, characters in room.items()}

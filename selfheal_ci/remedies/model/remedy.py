@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import pairwise
 
 from selfheal_ci.events import Asked
 from selfheal_ci.lab import Lab
@@ -13,11 +14,13 @@ from selfheal_ci.ports import Observer
 from selfheal_ci.remedies.model.answers import Answer, Declined, Fix, Misfit, Nothing, flaw, proposed, read
 from selfheal_ci.remedies.model.conversation import MAX_OUTPUT, Conversation, Ending, Model, NoAnswerError, Reply
 from selfheal_ci.remedies.model.edits import Unredact
+from selfheal_ci.remedies.model.feedback import in_a_line
 from selfheal_ci.remedies.model.prompt import Prompts, Try
-from selfheal_ci.values import NOTHING, Candidate, Case, Finding, Shortfall, Verdict, Verified
+from selfheal_ci.values import NOTHING, Candidate, Case, Finding, Rejected, Shortfall, Verdict, Verified
 from selfheal_ci.words import one_line
 
 ESCALATED = 3  # this attempt and later ones: a fresh conversation with the stronger model
+GIVE_UP = 2  # attempts in a row that each break more than the one before
 SMALLER = 0.5  # how much of a prompt is left that was too long
 
 Candidates = Generator[Candidate, Verdict, Finding | Shortfall | None]
@@ -71,6 +74,8 @@ class ModelRemedy:
                     return None
                 case Fix() | Misfit() | Nothing():
                     earlier.append(said)
+            if _grows(earlier):
+                return None
         return None
 
     def _attempt(
@@ -91,7 +96,7 @@ class ModelRemedy:
                     conversation = self._opening(case, lab, earlier, scale=SMALLER)
                 case _:
                     break
-        return _Said(answer, verdict, self._after(conversation, reply, answer, verdict))
+        return _Said(answer, verdict, self._after(conversation, reply, answer, verdict, case, lab))
 
     def _ask(self, number: int, conversation: Conversation, max_output: int) -> Reply:
         name = self.stronger if number >= ESCALATED else self.usual
@@ -113,18 +118,31 @@ class ModelRemedy:
         return Candidate(self.name, answer.changes, why, flaw=again, cost=reply.cost)
 
     def _opening(self, case: Case, lab: Lab, earlier: Sequence[_Said], *, scale: float = 1.0) -> Conversation:
-        tries = [Try(proposed(said.answer), said.verdict.reason) for said in earlier]
+        tries = [Try(proposed(said.answer), in_a_line(said.verdict, case)) for said in earlier]
         return self._prompts.opening(case, lab, tries, scale=scale)
 
-    def _after(self, conversation: Conversation, reply: Reply, answer: Answer, verdict: Verdict) -> Conversation | None:
+    def _after(
+        self, conversation: Conversation, reply: Reply, answer: Answer, verdict: Verdict, case: Case, lab: Lab
+    ) -> Conversation | None:
         """How the conversation goes on; not at all after a reply that may not be sent back, such as a refusal."""
         if isinstance(verdict, Verified) or (isinstance(answer, Nothing) and answer.ending is not Ending.ANSWERED):
             return None
-        return conversation.then(reply, self._prompts.feedback(verdict))
+        return conversation.then(reply, self._prompts.feedback(verdict, case, lab))
 
     @cached_property
     def _prompts(self) -> Prompts:
         return Prompts(self.mark, self.protected, self.redact, self.never_send)
+
+
+def _grows(earlier: Sequence[_Said]) -> bool:
+    """Whether the last two attempts each broke more than what there was before them: no more of this is wanted."""
+    broken = [0, *(_broken(said.verdict) for said in earlier)]
+    return len(broken) > GIVE_UP and all(before < after for before, after in pairwise(broken[-GIVE_UP - 1 :]))
+
+
+def _broken(verdict: Verdict) -> int:
+    """How many tests that passed fail with a candidate."""
+    return len(verdict.evidence.green_to_red) if isinstance(verdict, Rejected) else 0
 
 
 def _is_known(fix: Fix, earlier: Sequence[_Said]) -> bool:

@@ -14,7 +14,7 @@ from selfheal_ci.remedies.model.purse import Purse
 from selfheal_ci.values import Cost, Lack
 from tests.messages_api import Answer, MessagesServer, a_fix, declines, fails, fixes, message, proposes, raw, says
 
-TALK = Conversation("rules", "stable", "volatile")
+TALK = Conversation("rules", "project", "case", "volatile")
 FIX = fixes("a.py", "x", "y")
 RESERVED = 3_000  # tokens at least
 
@@ -65,7 +65,8 @@ def test_asks_as_the_surface_says() -> None:
     assert [(tool["name"], tool["strict"]) for tool in sent.body["tools"]] == [("propose_fix", True)]
     assert sent.body["system"] == [{"type": "text", "text": "rules"}]
     assert sent.body["messages"][0]["content"] == [
-        {"type": "text", "text": "stable", "cache_control": {"type": "ephemeral"}},
+        {"type": "text", "text": "project", "cache_control": {"type": "ephemeral"}},
+        {"type": "text", "text": "case", "cache_control": {"type": "ephemeral"}},
         {"type": "text", "text": "volatile"},
     ]
     assert json.loads(reply.proposal or "") == a_fix("a.py", "x", "y")

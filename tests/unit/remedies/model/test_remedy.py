@@ -104,10 +104,10 @@ def test_asks_three_times_fresh_then_on_then_fresh_and_stronger() -> None:
     assert (flaws(found), end) == ([None, None, None], None)
     (first, opening, _), (second, going_on, _), (third, fresh, _) = model.heard
     assert [first, second, third] == ["sonnet", "sonnet", "opus"]
-    assert (going_on.stable, going_on.volatile) == (opening.stable, opening.volatile)
+    assert (going_on.project, going_on.case, going_on.volatile) == (opening.project, opening.case, opening.volatile)
     assert "assert 448 == 900" in going_on.turns[0].answer
     assert fresh.turns == ()
-    assert fresh.stable == opening.stable
+    assert (fresh.project, fresh.case) == (opening.project, opening.case)
     assert "Try 1 proposed: to change shop/cart.py, because: a.py:1 is wrong" in fresh.volatile
     assert "assert 448 == 900" in fresh.volatile
     assert "Its result: tests/x.py: this is a test file" in fresh.volatile
@@ -137,6 +137,34 @@ def test_an_edit_that_does_not_apply_gets_one_correction_that_is_no_attempt() ->
     assert [name for name, *_ in model.heard] == ["sonnet"] * 4 + ["opus"]
     assert "item.quantity for item in items" in model.heard[1][1].turns[0].answer
     assert end is None
+
+
+def test_an_edit_that_leaves_nonsense_gets_a_correction_before_anything_is_run() -> None:
+    undefined = a_fix(PATH, "+ item.quantity", "* quantity")
+    broken = a_fix(PATH, "+ item.quantity", "+* item.quantity")
+    model = FakeModel([replied(undefined), replied(GOOD), replied(broken), replied(GOOD)])
+
+    found, _ = climb(model, max_attempts=1)
+
+    what = "the edits apply, but what they make of the file is wrong: shop/cart.py:8: undefined name 'quantity'"
+    assert flaws(found) == [what, None]
+    assert "undefined name 'quantity'" in model.heard[1][1].turns[0].answer
+
+
+def test_two_attempts_that_each_break_more_end_it() -> None:
+    model = FakeModel([replied(BAD), replied(WORSE), replied(GOOD)])
+    breaks = [Rejected("it breaks what passed", Evidence(green_to_red=tuple("abc"[:count]))) for count in (1, 2)]
+
+    found, end = climb(model, *breaks)
+
+    assert (len(found), end) == (2, None)
+
+
+def test_an_attempt_that_breaks_less_than_the_one_before_is_followed_by_another() -> None:
+    model = FakeModel([replied(BAD), replied(WORSE), replied(GOOD)])
+    breaks = [Rejected("it breaks what passed", Evidence(green_to_red=tuple("abc"[:count]))) for count in (2, 1)]
+
+    assert len(climb(model, *breaks)[0]) == 3
 
 
 def test_the_same_patch_again_ends_it() -> None:
@@ -246,13 +274,13 @@ def test_a_secret_is_hidden_from_the_model_and_kept_in_the_file() -> None:
 
 def test_a_secret_that_the_file_does_not_have_is_not_put_into_it() -> None:
     redactor = Redactor({"ANTHROPIC_API_KEY": "sk-ant-planted-key"})
-    obedient = a_fix(PATH, "+ item.quantity", "* item.quantity  # <secret:ANTHROPIC_API_KEY:1>")
+    obedient = a_fix(PATH, "+ item.quantity", "* item['<secret:ANTHROPIC_API_KEY:1>']")
 
     (candidate,), _ = climb(FakeModel([replied(obedient)]), max_attempts=1, redact=redactor.text, unredact=redactor.restore)
 
     told = changed(candidate)
     assert told is not None
-    assert b"# <secret:ANTHROPIC_API_KEY:1>" in told
+    assert b"<secret:ANTHROPIC_API_KEY:1>" in told
     assert b"planted" not in told
 
 

@@ -14,7 +14,7 @@ from selfheal_ci.remedies.model.purse import Purse
 from selfheal_ci.remedies.model.scripted import ScriptedModel, read_script
 from selfheal_ci.values import Cost, Lack
 
-TALK = Conversation("rules", "stable", "volatile")
+TALK = Conversation("rules", "project", "case", "volatile")
 EDIT = {"path": "a.py", "old_str": "a", "new_str": "b"}
 
 
