@@ -35,8 +35,9 @@ test-long: $(READY) ## the end-to-end tests that take longer: odd trees, limits,
 test-dagger: $(READY) ## the contract suites on a real Dagger engine
 	$(BIN)/pytest -q tests/contract --dagger $(ARGS)
 
-test-tools: $(READY) .venv-tools/ready ## the real tox, nox, hatch, uv and coverage start tests
+test-tools: $(READY) .venv-tools/ready ## the real tox, nox, hatch, uv and coverage start tests; the ledger in a real PostgreSQL
 	PATH="$(CURDIR)/.venv-tools/bin:$$PATH" $(BIN)/pytest -q tests/tools/real_tools.py $(ARGS)
+	SELFHEAL_TEST_POSTGRES=1 PATH="$(CURDIR)/.venv-tools/bin:$$PATH" $(BIN)/pytest -q tests/contract/test_ledger.py $(ARGS)
 
 lint: $(READY) ## style, types, layers
 	$(BIN)/ruff check .
@@ -53,8 +54,9 @@ bench: $(READY) ## what we claim about speed and healing
 
 lock: ## write the files in locks/ anew; needs uv (UPGRADE=1: newest versions)
 	@command -v $(UV) >/dev/null || { echo "make lock: needs uv; install it, or pass UV=/path/to/uv" >&2; exit 2; }
-	set -e; for group in dev run; do \
-	  $(UV) pip compile pyproject.toml --group $$group --output-file locks/$$group.txt --quiet $(if $(UPGRADE),--upgrade) \
+	set -e; for lock in "dev dev --extra=ledger" "run run" "run run-ledger --extra=ledger"; do \
+	  set -- $$lock; group=$$1; file=$$2; shift 2; \
+	  $(UV) pip compile pyproject.toml --group $$group "$$@" --output-file locks/$$file.txt --quiet $(if $(UPGRADE),--upgrade) \
 	      --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-config --no-cache --custom-compile-command "make lock"; \
 	done
 

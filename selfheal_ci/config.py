@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from selfheal_ci.errors import UsageError
+from selfheal_ci.secret_names import password_of
 from selfheal_ci.values import Limits, Recipe, Step
 
 FILES = (".selfheal.toml", "pyproject.toml")
@@ -84,6 +85,10 @@ class Settings:
     cache_max_size: str = _option(
         "10g", "size", "what all prepared states may take; 0: nothing is kept", key="cache.max-size", least=0
     )
+    ledger: str | None = _option(
+        None, "text", "sqlite:///FILE or postgresql://…, which keeps costs, flaky tests and green revisions", key="ledger",
+        flag="--ledger",
+    )  # fmt: skip
     model: str = _option("claude-sonnet-5-5", "text", "model to ask, or scripted:FILE", key="model.name", flag="--model")
     no_model: bool = _option(False, "switch", "ask no model", flag="--no-model")
     escalate_to: str = _option("claude-opus-5-5", "text", "model of the third attempt", key="model.escalate-to")
@@ -91,6 +96,10 @@ class Settings:
     max_cost_usd: float = _option(
         1.0, "number", "dollars for the model", key="model.max-cost-usd", flag="--max-cost-usd", least=0
     )
+    max_cost_usd_per_day: float | None = _option(
+        None, "number", "dollars for the model per day (UTC), of all who share the ledger",
+        key="model.max-cost-usd-per-day", least=0,
+    )  # fmt: skip
     effort: str | None = _option(None, "text", "effort asked of the model", key="model.effort")
     prices: Mapping[str, Sequence[float]] = _option(None, "table", "USD per million tokens", key="model.prices")
     never_send: tuple[str, ...] = _option((), "names", "globs that no prompt may quote", key="model.never-send")
@@ -129,7 +138,8 @@ PACKAGE_VARIABLES = frozenset({
 SECRET_WORDS = ("PASS", "TOKEN", "USERNAME", "SECRET", "AUTH", "KEY", "CREDENTIAL", "LOGIN")
 # Ours to spend, and the job's to write with: no setup gets them, whoever asks.
 NEVER_IN_SETUP = re.compile(
-    r"ANTHROPIC_.*|SELFHEAL_TOKEN|(GITHUB|GITLAB|CI_JOB)_TOKEN|ACTIONS_.*|INPUT_(TOKEN|ANTHROPIC-API-KEY)", re.IGNORECASE
+    r"ANTHROPIC_.*|SELFHEAL_(TOKEN|LEDGER)|(GITHUB|GITLAB|CI_JOB)_TOKEN|ACTIONS_.*|INPUT_(TOKEN|LEDGER|ANTHROPIC-API-KEY)",
+    re.IGNORECASE,
 )
 _LOGIN = re.compile(r"((?:[\w.-]+=)?[A-Za-z][A-Za-z0-9+.-]*://)?.*@", re.DOTALL)  # with the name that uv gives an index
 SIZES = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
@@ -157,6 +167,9 @@ def load(texts: Mapping[str, bytes], asked: Mapping[str, Any], *, where: str = "
     name, table = next(iter(found.items()), ("no configuration", {}))
     origin = f"{where}{name}" if found else name
     values = _values(table, origin)
+    if password_of(values.get("ledger") or ""):
+        hint = "say the whole address in SELFHEAL_LEDGER, or keep the password in PGPASSWORD or ~/.pgpass"
+        raise UsageError(f"`ledger` in {origin} has a password in it, which everybody can read there", hint=hint)
     steps = tuple(_step(key, step, origin) for key, step in table.get("steps", {}).items())
     said = _said(asked)
     settings = Settings(**{**values, **said}, remote_asked="remote" in said or (trusted and "remote" in values))

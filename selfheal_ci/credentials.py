@@ -10,8 +10,9 @@ import stat
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote
 
-from selfheal_ci.secret_names import kind_of, may_be_secret, names_a_secret, passwords
+from selfheal_ci.secret_names import kind_of, may_be_secret, names_a_secret, password_of, passwords
 
 MOST_BYTES = 256 << 10  # of a file; one that is larger is no configuration
 MOST_FILES = 16  # of a folder, or of a list of files in a variable
@@ -20,12 +21,14 @@ MOST_VALUES = 200  # of a file
 Pair = tuple[str, str]  # a key, and its value
 
 
-def known_secrets(environ: Mapping[str, str], checkout: Path | None = None) -> dict[str, str]:
+def known_secrets(environ: Mapping[str, str], checkout: Path | None = None, *, ledger: str | None = None) -> dict[str, str]:
     """Name → value of all secrets that can be known: of variables, of tools' files, of the checkout's `.git/config`.
+
+    `ledger` is the address of one, however it was said.
 
     Files are read as text, and those that are missing, closed to us, large, or no regular files are passed over.
     """
-    found = _of_variables(environ)
+    found = _of_variables(environ) | _of_ledger(ledger or environ.get("SELFHEAL_LEDGER") or "")
     taken = set(found.values())
     for tool, path in [*tool_files(environ), *_git_configs(checkout)]:
         number = 0
@@ -48,6 +51,13 @@ def _of_variables(environ: Mapping[str, str]) -> dict[str, str]:
         for number, password in enumerate(passwords(value)):
             found[f"{name}.password" if number == 0 else f"{name}.password.{number + 1}"] = password
     return found
+
+
+def _of_ledger(address: str) -> dict[str, str]:
+    """Its password as it stands there and as it is meant."""
+    password = password_of(address)
+    spelled = {"ledger.password": password, "ledger.password.2": unquote(password)} if password else {}
+    return {name: value for name, value in spelled.items() if may_be_secret(value)}
 
 
 # "Authorization: Bearer s3cr3t", "deploy:s3cr3t": what is secret of it stands alone elsewhere.

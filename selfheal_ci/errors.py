@@ -55,6 +55,10 @@ class ForgeError(SelfhealError):
     """The remote refused, or did not answer."""
 
 
+class LedgerError(SelfhealError):
+    """The ledger broke after it was opened."""
+
+
 class ToolError(SelfhealError):
     """A program we need is missing or broke."""
 

@@ -17,6 +17,8 @@ from selfheal_ci.values import (
     Commit,
     Entry,
     Finding,
+    Flakiness,
+    Healing,
     Hunk,
     Limits,
     Line,
@@ -24,8 +26,11 @@ from selfheal_ci.values import (
     Publication,
     Published,
     Recipe,
+    Remembered,
+    Reserved,
     Result,
     Run,
+    Short,
     Shortfall,
     Step,
     Tree,
@@ -171,6 +176,32 @@ class Forge(Protocol):
 
         Raises TargetMovedError when the patched files differ on the target, ForgeError when the remote refuses.
         """
+
+
+class Day(Protocol):
+    """What the model may cost in one day (UTC), for all healings together. In nano-dollars."""
+
+    def reserve(self, nanos: int) -> Reserved | Short:
+        """Set this much aside, for good if it is never settled. No day passes its cap, however many ask at once.
+
+        Raises LedgerError when nobody can tell what is left.
+        """
+
+    def settle(self, reserved: Reserved, nanos: int) -> None:
+        """Only this much of it was spent. Where that cannot be written down, all of it stays spent."""
+
+
+class Memory(Protocol):
+    """What earlier healings of a repository saw. Whatever breaks in it, it only knows less."""
+
+    def flaky(self, step: Step, ids: Collection[str]) -> Mapping[str, Flakiness]:
+        """Those of these tests that were seen flaky."""
+
+    def greens(self, step: Step) -> Sequence[Remembered]:
+        """The commits on which the step was green, in no order; some may be gone from the repository."""
+
+    def remember(self, healing: Healing) -> None:
+        """Keep what this healing saw."""
 
 
 class Observer(Protocol):

@@ -37,6 +37,8 @@ _PUBLIC = frozenset(
     }
 )  # fmt: skip
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*+://[^\s\"'<>]++")
+_USERINFO = re.compile(r"[^:/?#]+://[^:@/]*:(.+)@", re.DOTALL)  # up to the last "@": it may have forgotten to escape one
+_PASSWORD_ASKED = re.compile(r"[?&](?:ssl)?password=([^&]+)", re.IGNORECASE)
 _BARE_TOKEN = 16  # characters from which the only thing before an "@" is a token, not a user
 
 
@@ -75,6 +77,12 @@ def passwords(value: str) -> Iterator[str]:
         elif not colon or password == user:
             continue
         yield from (found for found in dict.fromkeys((password, unquote(password))) if may_be_secret(found))
+
+
+def password_of(address: str) -> str | None:
+    """The password in an address whose owner says that it is one, whatever is in it; None where there is none."""
+    found = _USERINFO.match(address) or _PASSWORD_ASKED.search(address)
+    return found[1] if found else None
 
 
 # What a name in capitals ends with, and what kind of secret that is.

@@ -42,6 +42,7 @@ def test_imports_point_down(clone: Path) -> None:
         pytest.param("wiring/builder.py", "anthropic", id="anthropic"),
         pytest.param("wiring/builder.py", "dagger", id="dagger"),
         pytest.param("wiring/builder.py", "git", id="git"),
+        pytest.param("wiring/builder.py", "sqlalchemy", id="sqlalchemy"),
         pytest.param("lab.py", "subprocess", id="subprocess"),
     ],
 )

@@ -45,6 +45,7 @@ def located(finding: Finding, green: Base, red: Red, source: Source, lab: Lab, h
         kinds=kinds,
         hunks=likely,
         green=green.tree,
+        green_commit=green.revision,
         culprits=culprits,
         culprit=next(iter(culprits.values()), None),
     )

@@ -29,7 +29,9 @@ CLOSING = 10.0  # seconds for the command line tool to take its leave
 NO_ENGINE = "start Docker or name an engine in _EXPERIMENTAL_DAGGER_RUNNER_HOST; or use --engine local"
 LOST = "run again; `selfheal doctor` tells which engine would be taken"
 # The tool reaches containers for us, never a model or a forge.
-SECRETS = frozenset({"ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "SELFHEAL_TOKEN", "GITHUB_TOKEN", "GITLAB_TOKEN"})
+SECRETS = frozenset(
+    {"ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "SELFHEAL_TOKEN", "SELFHEAL_LEDGER", "GITHUB_TOKEN", "GITLAB_TOKEN"}
+)
 
 
 @dataclass(frozen=True)

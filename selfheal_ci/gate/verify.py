@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from selfheal_ci import paths
@@ -22,11 +22,13 @@ from selfheal_ci.values import (
     Content,
     Evidence,
     Failure,
+    Flakiness,
     Green,
     Red,
     Refused,
     Rejected,
     Result,
+    Step,
     Unclear,
     Unusable,
     Verdict,
@@ -35,15 +37,20 @@ from selfheal_ci.values import (
 )
 
 REPEATS = 2  # runs of the target after it was green once: one beside the canary, one traced
+MORE_REPEATS = 5  # of targets of which one is known to be flaky
 SHOWN = 5  # failures named in a reason
 
 
 @dataclass(frozen=True)
 class Gate:
-    """Judges candidates by one policy. `introduces` tells whether new bytes bring in a known secret."""
+    """Judges candidates by one policy.
+
+    `introduces` tells whether new bytes bring in a known secret, `flaky` which tests were seen flaky before.
+    """
 
     policy: Policy
     introduces: Callable[[bytes, bytes], bool] = lambda _before, _after: False
+    flaky: Callable[[Step, Collection[str]], Mapping[str, Flakiness]] = lambda _step, _ids: {}
 
     def judge(self, candidate: Candidate, case: Case, lab: Lab, earlier: Sequence[Attempt] = ()) -> Verdict:
         """usable → policy → suspicion → target → canary → whole step → repeat. `earlier` are the attempts before it."""
@@ -67,8 +74,10 @@ class Gate:
             reason = f"{'; '.join(refused)}: a fix has no need of that"
             return Refused(reason, works=lab.heals(case.targets, candidate.changes))
         judged = candidate.changes if may_touch_tests(candidate.remedy, case.step) else _without_judges(candidate.changes)
-        verdict = verify(judged, case, lab)
-        labels = tuple(suspicion.words for suspicion in found)
+        flaky = self.flaky(case.step, case.targets)
+        verdict = verify(judged, case, lab, more=MORE_REPEATS if flaky else 0)
+        known = (f"{id_} was {before}" for id_, before in sorted(flaky.items())[:SHOWN])
+        labels = (*(suspicion.words for suspicion in found), *known)
         return replace(verdict, labels=labels) if isinstance(verdict, Verified) else verdict
 
     def _leak(self, changes: Changes, lab: Lab) -> str | None:
@@ -90,18 +99,15 @@ def unusable(candidate: Candidate, lab: Lab, earlier: Sequence[Attempt]) -> str 
     same = next((attempt for attempt in earlier if attempt.candidate.changes == changes), None)
     if same:
         return f"the same patch was tried before, as attempt {same.number}: {same.verdict.reason}"
-    return next(
-        (
-            why
-            for path, content in changes.files.items()
-            if content and (why := unreadable(path, lab.read(path), content.data))
-        ),
-        None,
-    )
+    files = ((path, lab.read(path), content.data) for path, content in changes.files.items() if content)
+    return next((why for path, before, after in files if (why := unreadable(path, before, after))), None)
 
 
-def verify(judged: Changes, case: Case, lab: Lab) -> Verified | Rejected:
-    """Run the targets, the whole step against the baseline, and the targets twice more, once beside the canary."""
+def verify(judged: Changes, case: Case, lab: Lab, *, more: int = 0) -> Verified | Rejected:
+    """Run the targets, the whole step against the baseline, and the targets twice more, once beside the canary.
+
+    `more`: how often the targets are run besides, where they are known to fail at times.
+    """
     target = lab.run_tests(case.targets, judged)  # the search for the culprit may have asked this already
     if no := _target(target, case):
         return Rejected(no, Evidence(), _failing(target, case.targets))
@@ -115,12 +121,15 @@ def verify(judged: Changes, case: Case, lab: Lab) -> Verified | Rejected:
     trace = lab.trace(case.targets, judged)
     for repeat, passed in enumerate((canary.passed, case.targets <= trace.passed), 1):
         if not passed and not lab.heals(case.targets, judged, fresh=True):
-            return Rejected(f"passed at first, then failed in repeat {repeat} of {REPEATS}: it is not stable", seen)
+            return Rejected(_unstable(repeat, REPEATS + more), seen)
+    for repeat in range(REPEATS + 1, REPEATS + more + 1):
+        if not lab.heals(case.targets, judged, fresh=True):
+            return Rejected(_unstable(repeat, REPEATS + more), seen)
     unseen = unexecuted(judged, trace.executed(case.targets), lab.read)
     return Verified(
         Evidence(
             red_to_green=seen.red_to_green,
-            repeats=1 + REPEATS,
+            repeats=1 + REPEATS + more,
             canary=canary.seen,
             unexecuted=unseen,
             not_checked=(
@@ -145,6 +154,10 @@ def compare(whole: Result, case: Case) -> Evidence:
         green_to_red=tuple(sorted(failing & expected | failing - known)),
         missing=tuple(sorted(expected - whole.passed - failing)),
     )
+
+
+def _unstable(repeat: int, repeats: int) -> str:
+    return f"passed at first, then failed in repeat {repeat} of {repeats}: it is not stable"
 
 
 def _target(result: Result, case: Case) -> str | None:

@@ -38,6 +38,7 @@ from selfheal_ci.words import one_line
 
 MAIL = b"From: selfheal-ci <selfheal-ci@users.noreply.github.com>\nSubject: [PATCH] fix(ci): what selfheal verified\n\n---\n"
 DEFAULT_BRANCHES = ("main", "master")
+FAR_BACK = 10_000  # commits in which one that was green is looked for
 
 
 @contextmanager
@@ -102,6 +103,18 @@ class Store:
         if found is None and source.dirty:
             found = source.commit  # there is nothing else that could be green
         return Base(found, Attested.GUESS) if found else None
+
+    def newest(self, commits: Collection[str]) -> str | None:
+        """The newest of these that the history of the checkout's commit has, itself included; None where it has none."""
+        if not commits or self.checkout.commit is None:
+            return None
+        history = self.git.run("rev-list", f"--max-count={FAR_BACK}", self.checkout.commit, "--").decode().split()
+        return next((commit for commit in history if commit in commits), None)
+
+    def tracks(self, file: Path) -> bool:
+        """Whether the checkout's commit has this file."""
+        folder = self.checkout.folder
+        return file.is_relative_to(folder) and str(file.relative_to(folder)) in self._head_entries
 
     def uncommitted(self) -> Sequence[str]:
         """The paths in which the checkout differs from its commit, untracked ones too; what makes a healing `dirty`."""

@@ -21,6 +21,7 @@ from selfheal_ci.values.attempts import (
 from selfheal_ci.values.findings import HEALABLE, Attested, Base, Culprit, Finding, Kind
 from selfheal_ci.values.healings import Healing, PatchedFile, Publication, Published, Source, Status
 from selfheal_ci.values.ids import diagnostic_id, is_checked, is_test, tool_of
+from selfheal_ci.values.memories import Flakiness, Remembered, Reserved, Short
 from selfheal_ci.values.runs import (
     MORE,
     NOTHING_HEARD,
@@ -74,6 +75,7 @@ __all__ = [
     "Evidence",
     "Failure",
     "Finding",
+    "Flakiness",
     "Green",
     "Healing",
     "Heard",
@@ -91,8 +93,11 @@ __all__ = [
     "Red",
     "Refused",
     "Rejected",
+    "Remembered",
+    "Reserved",
     "Result",
     "Run",
+    "Short",
     "Shortfall",
     "Source",
     "Status",

@@ -70,6 +70,7 @@ class Finding:
     kinds: Mapping[str, Kind] = field(default_factory=dict)  # failure id → kind
     reproduced: int = 0  # runs in which they failed
     green: Tree | None = None  # the tree of the green revision, where it was confirmed
+    green_commit: str | None = None
     hunks: tuple[Hunk, ...] = ()  # green → failing, source files only, the likeliest first
     green_passed: frozenset[str] = frozenset()  # what passed on green and could not run on the failing tree
     culprits: Mapping[str, Culprit] = field(default_factory=dict)  # fingerprint of a group → what made it

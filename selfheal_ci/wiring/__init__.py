@@ -31,6 +31,7 @@ from selfheal_ci.store import Store, open_store
 from selfheal_ci.values import NOTHING, Healing, Lack, Source, Status, Step
 from selfheal_ci.wiring.builder import Builder, read_token
 from selfheal_ci.wiring.reading import checkout, choose_steps, complete, find_source, read_configuration, reported
+from selfheal_ci.wiring.remembering import based, ledger_of
 from selfheal_ci.wiring.workplace import workplace
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def deliver_healing(
     """
     environ = _with_program(environ, checkout(asked), command)
     ci, saying = read_ci(environ), saying or Saying()
-    redactor = Redactor(known_secrets(environ, checkout(asked)))
+    redactor = Redactor(known_secrets(environ, checkout(asked), ledger=asked.get("ledger")))
     folder = Path(asked.get("output") or Settings.output)
     with (
         workplace() as work,
@@ -103,7 +104,8 @@ def deliver_healing(
             steps, guessed = choose_steps(configuration, command, source)
             if guessed:
                 tell(Warned(f"no steps are configured: taking the usual command, {steps[0].run}"))
-            builder = Builder(settings, environ, redactor, warn=lambda said: tell(Warned(said)))
+            ledger = ledger_of(settings, store, redactor, lambda said: tell(Warned(said)))
+            builder = Builder(settings, environ, redactor, warn=lambda said: tell(Warned(said)), ledger=ledger)
             engine = store.converting(builder.engine(store, work, source.branch, given))
             known_red = settings.failed or ci is not None or bool(settings.report)
             healing = _heal(source, steps, engine, builder, store, tell, known_red=known_red)
@@ -189,7 +191,7 @@ def _heal(
     source: Source, steps: Sequence[Step], engine: Engine, builder: Builder, store: Store, tell: Observer, *, known_red: bool
 ) -> Healing:
     """Heal the first step that fails; the ones after it are not checked."""
-    began, settings = time.monotonic(), builder.settings
+    began, settings, ledger = time.monotonic(), builder.settings, builder.ledger
     meter = Meter(began + settings.max_minutes * 60)
     ladder, gate = builder.ladder(meter, tell, store), builder.gate()
     recipe = config.recipe(settings, builder.environ, frozenset(filter(is_build_file, source.tree.entries)))
@@ -198,7 +200,10 @@ def _heal(
             lab, last = lab_for(step, runner_for(step)), number == len(steps)
             hint = reported(source.tree.root, settings.report, step)
             red = known_red and last
-            healing = cycle.heal(source, lab, store, ladder, gate.judge, tell, known_red=red, reported=hint if last else ())
+            here = based(source, step, ledger.past, store) if ledger else source
+            healing = cycle.heal(here, lab, store, ladder, gate.judge, tell, known_red=red, reported=hint if last else ())
+            if ledger:
+                ledger.past.remember(healing)
             if healing.status is not Status.HEALTHY:
                 break
     rest = tuple(f"step {later.name}" for later in steps[number:])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ from selfheal_ci.gate.policy import Policy
 from selfheal_ci.gate.verify import Gate
 from selfheal_ci.lab import Meter
 from selfheal_ci.paths import untouchable
-from selfheal_ci.ports import Engine, Forge, History, Observer, Remedy
+from selfheal_ci.ports import Day, Engine, Forge, History, Observer, Remedy
 from selfheal_ci.redact import Redactor
 from selfheal_ci.remedies.fixer import Fixer
 from selfheal_ci.remedies.mutation.remedy import Mutation
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from selfheal_ci.engines.dagger_session import Given
     from selfheal_ci.engines.local import LocalEngine
     from selfheal_ci.engines.states import States
+    from selfheal_ci.memory.sql import Ledger
     from selfheal_ci.remedies.model.conversation import Model
 
 log = logging.getLogger(__name__)
@@ -49,6 +50,7 @@ class Builder:
     environ: Mapping[str, str]
     redactor: Redactor
     warn: Callable[[str], None] = log.warning
+    ledger: Ledger | None = None
 
     def engine(self, store: Store, work: Path, branch: str | None, given: Given | None) -> Engine:
         """The engine that was asked for; `auto` takes Dagger where one is given and setup says how to fill it."""
@@ -87,8 +89,9 @@ class Builder:
         return None
 
     def gate(self) -> Gate:
-        """The judge, who knows the project's own rules and this machine's secrets."""
-        return Gate(self.policy(), self.redactor.introduces)
+        """The judge, who knows the project's own rules, this machine's secrets, and what earlier healings saw."""
+        gate = Gate(self.policy(), self.redactor.introduces)
+        return replace(gate, flaky=self.ledger.past.flaky) if self.ledger else gate
 
     def policy(self) -> Policy:
         """The built-in rules and the project's own."""
@@ -134,12 +137,16 @@ class Builder:
             max_attempts=self.settings.max_attempts,
         )
 
+    @property
+    def _day(self) -> Day | None:
+        return self.ledger.day if self.ledger else None
+
     def _script(self) -> tuple[Model, str, str]:
         from selfheal_ci.remedies.model.purse import Purse
         from selfheal_ci.remedies.model.scripted import NAME, ScriptedModel, read_script
 
         script = read_script(Path(self.settings.model.removeprefix(SCRIPTED)))
-        return ScriptedModel(script, Purse(self.settings.max_cost_usd, script.prices)), NAME, NAME
+        return ScriptedModel(script, Purse(self.settings.max_cost_usd, script.prices, self._day)), NAME, NAME
 
     def _service(self, meter: Meter) -> tuple[Model, str, str]:
         from pydantic import SecretStr
@@ -155,7 +162,7 @@ class Builder:
         key = self.environ.get("ANTHROPIC_API_KEY")
         service = AnthropicModel(
             SecretStr(key) if key else None,
-            Purse(settings.max_cost_usd, table),
+            Purse(settings.max_cost_usd, table, self._day),
             meter.left,
             base_url=self.environ.get("ANTHROPIC_BASE_URL"),
             effort=settings.effort,

@@ -229,3 +229,23 @@ def test_prepared_states_have_a_folder_with_a_whole_path(
     environ = {name: str(tmp_path / value) if name == "HOME" else value for name, value in environ.items()}
 
     assert cache_folder(asked, environ) == (None if found is None else tmp_path / found)
+
+
+def test_a_day_may_cost_nothing_and_nothing_below() -> None:
+    assert load({".selfheal.toml": b"[model]\nmax-cost-usd-per-day = 0\n"}, {}).settings.max_cost_usd_per_day == 0
+    assert error_of("[model]\nmax-cost-usd-per-day = -1") == (
+        "`model.max-cost-usd-per-day` in .selfheal.toml is -1\n  it wants a number, 0 or more"
+    )
+
+
+@pytest.mark.parametrize("said", ["postgresql://ada:hunter-22@db/x", "postgresql://ada@db/x?password=hunter-22"])
+def test_a_file_may_not_hold_the_password_of_the_ledger(said: str) -> None:
+    error = error_of(f'ledger = "{said}"')
+
+    assert error.startswith("`ledger` in .selfheal.toml has a password in it")
+    assert "hunter-22" not in error
+    assert load({}, {"ledger": said}).settings.ledger == said
+
+
+def test_setup_never_gets_the_address_of_the_ledger() -> None:
+    assert "`setup-env` in .selfheal.toml names SELFHEAL_LEDGER" in error_of('setup-env = ["SELFHEAL_LEDGER"]')

@@ -229,3 +229,19 @@ def test_runs_nothing_for_it(tmp_path: Path) -> None:
 
     assert known_secrets({}, tmp_path) == {}
     assert not ran.exists()
+
+
+@pytest.mark.parametrize(
+    ("address", "found"),
+    [
+        ("postgresql://ada:hunter-22@db/x", {"hunter-22"}),
+        ("postgresql://ada:hunter%2D22@db/x", {"hunter%2D22", "hunter-22"}),
+        ("postgresql://ada:hunter/2@2@db/x", {"hunter/2@2"}),
+        ("postgresql:///x?host=/run&password=hunter-22&sslmode=require", {"hunter-22"}),
+        ("postgresql://ada@db/x", set()),
+        ("sqlite:////tmp/a:b@c.db", set()),
+    ],
+)
+def test_the_password_of_a_ledger_is_known_however_it_was_said(address: str, found: set[str]) -> None:
+    assert set(known_secrets({}, ledger=address).values()) == found
+    assert set(known_secrets({"SELFHEAL_LEDGER": address}).values()) == found

@@ -18,7 +18,7 @@ from selfheal_ci.remedies.model import strict_json
 from selfheal_ci.remedies.model.conversation import FREE, MAX_OUTPUT, Conversation, Ending, NoAnswerError, Reply
 from selfheal_ci.remedies.model.prices import Usage
 from selfheal_ci.remedies.model.proposal import TOOL, tool
-from selfheal_ci.remedies.model.purse import OutOfMoneyError, Purse, Reservation
+from selfheal_ci.remedies.model.purse import NotReservedError, Purse, Reservation
 from selfheal_ci.values import Cost, Lack
 from selfheal_ci.words import one_line
 
@@ -91,8 +91,8 @@ class AnthropicModel:
             return _Failed(Lack.TIME, "there is no time left to ask the model")
         try:
             reservation = self.purse.reserve(body["model"], most_tokens(body), body["max_tokens"])
-        except OutOfMoneyError as spent:
-            return _Failed(Lack.MONEY, str(spent))
+        except NotReservedError as spent:
+            return _Failed(spent.lack, str(spent))
         try:
             return self._settled(reservation, self._wire(key).post(body, allowed))
         except StatusError as no:

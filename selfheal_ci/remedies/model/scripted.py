@@ -15,8 +15,7 @@ from selfheal_ci.remedies.model import strict_json
 from selfheal_ci.remedies.model.conversation import MAX_OUTPUT, Conversation, Ending, NoAnswerError, Reply
 from selfheal_ci.remedies.model.prices import UNUSED, Price, Prices, Usage, read_price
 from selfheal_ci.remedies.model.proposal import Proposal
-from selfheal_ci.remedies.model.purse import OutOfMoneyError, Purse
-from selfheal_ci.values import Lack
+from selfheal_ci.remedies.model.purse import NotReservedError, Purse
 from selfheal_ci.words import one_line
 
 NAME = "scripted"
@@ -70,8 +69,8 @@ class ScriptedModel:
             line = self.script.lines[self.said] if self.said < len(self.script.lines) else Line(proposal=json.dumps(LAST))
             try:
                 reservation = self.purse.reserve(NAME, line.usage.input, line.usage.output)
-            except OutOfMoneyError as spent:
-                raise NoAnswerError(Lack.MONEY, str(spent)) from spent
+            except NotReservedError as spent:
+                raise NoAnswerError(spent.lack, str(spent)) from spent
             self.said += 1
         cost = self.purse.settle(reservation, line.usage)
         return Reply(Ending.ANSWERED, line.text, line.proposal, cost=cost)

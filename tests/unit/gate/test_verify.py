@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import date
 
 from selfheal_ci.gate.policy import Policy
 from selfheal_ci.gate.verify import Gate
@@ -12,6 +13,7 @@ from selfheal_ci.values import (
     Changes,
     Content,
     Evidence,
+    Flakiness,
     Red,
     Refused,
     Rejected,
@@ -174,3 +176,46 @@ def test_the_last_repeat_tells_which_changed_lines_the_targets_do_not_execute() 
     assert isinstance(verdict, Verified)
     assert (verdict.evidence.repeats, verdict.evidence.unexecuted) == (3, (("a.py", 2),))
     assert verdict.evidence.not_checked[0] == "what changed and the failing tests do not execute: a.py:2"
+
+
+def a_gate_that_knows(**flaky: int) -> Gate:
+    since = date(2026, 11, 20)
+    known = {f"t::{name}": Flakiness(times, since) for name, times in flaky.items()}
+    return Gate(Policy(), flaky=lambda _, ids: {id_: known[id_] for id_ in ids if id_ in known})
+
+
+def test_a_test_that_was_flaky_before_has_to_pass_more_often_and_is_shown() -> None:
+    place = a_place(PROJECT, CHECKS)
+    candidate = Candidate("model", Changes({"a.py": Content(b"right\n")}), "why")
+
+    verdict = a_gate_that_knows(a=3, b=1).judge(candidate, a_case(place), place.lab)
+
+    assert isinstance(verdict, Verified)
+    assert verdict.evidence.repeats == 8
+    assert verdict.labels == ("t::a was flaky before (3 times since 2026-11-20)",)
+
+
+def judged_with(gate: Gate, runs: list[None], *, unlucky: int) -> Verdict:
+    """The verdict on a right change with which one run of the target fails; `runs` counts them."""
+
+    def check(files: Project) -> str | None:
+        runs.extend([None] * (files["a.py"] == b"right\n"))
+        return None if files["a.py"] == b"right\n" and len(runs) != unlucky else "unlucky"
+
+    place = a_place(PROJECT, {**CHECKS, "t::a": check})
+    candidate = Candidate("model", Changes({"a.py": Content(b"right\n")}), "why")
+    return gate.judge(candidate, a_case(place), place.lab)
+
+
+def test_what_fails_in_the_last_repeat_alone_is_found_out_where_the_test_is_known_to_be_flaky() -> None:
+    usual: list[None] = []
+    more: list[None] = []
+    assert isinstance(judged_with(a_gate_that_knows(), usual, unlucky=0), Verified)
+    assert isinstance(judged_with(a_gate_that_knows(a=1), more, unlucky=0), Verified)
+    assert len(more) == len(usual) + 5
+
+    verdict = judged_with(a_gate_that_knows(a=1), [], unlucky=len(more))
+
+    assert isinstance(verdict, Rejected)
+    assert verdict.reason == "passed at first, then failed in repeat 7 of 7: it is not stable"
+    assert isinstance(judged_with(a_gate_that_knows(), [], unlucky=len(more)), Verified)

@@ -296,3 +296,28 @@ def test_a_folder_without_git_remembers_nothing(tmp_path: Path) -> None:
 
     with open_store(tmp_path / "folder", tmp_path / "store") as store:
         assert store.healed({"1:aa"}) == []
+
+
+def test_the_newest_of_some_commits_is_searched_for_in_the_history_alone(project: Path, tmp_path: Path) -> None:
+    first = git(project, "rev-parse", "HEAD")
+    second, rewritten = commit(project, {"edited": "2\n"}), commit(project, {"edited": "3\n"})
+    git(project, "reset", "--quiet", "--hard", second)
+    head = commit(project, {"edited": "4\n"})
+
+    with open_store(project, tmp_path / "store") as store:
+        assert store.newest({first, second, rewritten, "f" * 40, "HEAD", "--all"}) == second
+        assert store.newest({first, head}) == head
+        assert store.newest({rewritten}) is None
+        assert store.newest(()) is None
+
+
+def test_a_folder_without_history_has_no_newest_commit(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    with open_store(tmp_path / "folder", tmp_path / "store") as store:
+        assert store.newest({"f" * 40}) is None
+
+
+def test_what_the_commit_has_is_tracked(project: Path, store: Store) -> None:
+    assert store.tracks(project / "edited")
+    assert not store.tracks(project / "ledger.db")
+    assert not store.tracks(project.parent / "edited")

@@ -2,14 +2,17 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+from pathlib import Path
 from random import Random
 
 import pytest
 
-from selfheal_ci.errors import UsageError
+from selfheal_ci.errors import LedgerError, UsageError
+from selfheal_ci.memory.sql import Account, open_database, read_address
 from selfheal_ci.remedies.model.prices import AS_OF, TABLE, Usage, prices
-from selfheal_ci.remedies.model.purse import OutOfMoneyError, Purse
-from selfheal_ci.values import Cost
+from selfheal_ci.remedies.model.purse import NobodyCountsError, OutOfMoneyError, Purse
+from selfheal_ci.values import Cost, Lack, Reserved, Short
 
 SONNET = "claude-sonnet-5-5"
 
@@ -113,3 +116,66 @@ def test_the_table_has_a_date() -> None:
 def test_refuses_prices_that_are_none(numbers: object) -> None:
     with pytest.raises(UsageError, match=r"model\.prices of 'm'"):
         prices({"m": numbers})  # type: ignore[dict-item]
+
+
+DAY = date(2026, 11, 25)
+
+
+@pytest.fixture
+def day(tmp_path: Path) -> Account:
+    """An account with a tenth of a dollar a day."""
+    database = open_database(read_address(f"sqlite:///{tmp_path}/ledger.db"), redact=str, warn=print)
+    return Account(database, 100_000_000, lambda: DAY)
+
+
+def test_all_purses_of_a_day_together_hold_its_cap(day: Account) -> None:
+    first, second = Purse(1.0, prices(), day), Purse(1.0, prices(), day)
+    paid = first.settle(first.reserve(SONNET, 0, 9_000), Usage(output=2_000))
+    kept = second.keep(second.reserve(SONNET, 0, 7_000))
+
+    assert (paid.usd, kept.usd) == (0.02, 0.07)
+    with pytest.raises(OutOfMoneyError) as no:
+        first.reserve(SONNET, 0, 2_000)
+    assert no.value.lack is Lack.MONEY
+    assert str(no.value) == (
+        "asking claude-sonnet-5-5 may cost $0.0200, and $0.0100 of $0.1000 are left today (UTC): "
+        "wait, or raise model.max-cost-usd-per-day"
+    )
+    first.release(first.reserve(SONNET, 0, 1_000))
+    assert day.spent(DAY) == 90_000_000
+
+
+def test_what_the_day_refuses_takes_nothing_from_the_healing_and_the_other_way_round(day: Account) -> None:
+    purse = Purse(0.15, prices(), day)
+    with pytest.raises(OutOfMoneyError, match="per-day"):
+        purse.reserve(SONNET, 0, 11_000)
+    assert purse.spent == 0
+
+    with pytest.raises(OutOfMoneyError, match="--max-cost-usd"):
+        purse.reserve(SONNET, 0, 16_000)
+    assert day.spent(DAY) == 0
+    purse.reserve(SONNET, 0, 10_000)
+
+
+class NobodyThere:
+    """A day of which nobody can tell."""
+
+    def reserve(self, nanos: int) -> Reserved | Short:
+        raise LedgerError("the ledger on db does not answer: gone")
+
+    def settle(self, reserved: Reserved, nanos: int) -> None:
+        raise AssertionError("nothing was reserved")
+
+
+def test_where_nobody_can_tell_what_is_left_no_model_is_asked() -> None:
+    purse = Purse(1.0, prices(), NobodyThere())
+
+    with pytest.raises(NobodyCountsError) as no:
+        purse.reserve(SONNET, 0, 1)
+
+    assert no.value.lack is Lack.SERVICE
+    assert str(no.value) == (
+        "no model was asked, because nobody can tell what is left of model.max-cost-usd-per-day: "
+        "the ledger on db does not answer: gone"
+    )
+    assert purse.spent == 0

@@ -1,0 +1,3 @@
+"""What is remembered from one healing to the next."""
+
+from __future__ import annotations
