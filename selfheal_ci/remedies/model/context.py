@@ -11,7 +11,7 @@ from selfheal_ci.remedies.model import held_back, python_source
 from selfheal_ci.remedies.model.excerpt import Excerpt, Focus, excerpt
 from selfheal_ci.remedies.model.structure import structure_of
 from selfheal_ci.remedies.model.withheld import lines_of, may_be_sent
-from selfheal_ci.values import Case, Failure, Hunk
+from selfheal_ci.values import Case, Failure, Hunk, tool_of
 
 MOST_FILES = 10
 MOST_FAILURES = 50  # whose traces are followed
@@ -79,7 +79,7 @@ def tests(case: Case, lab: Lab, first: Sequence[Failure], never_send: Collection
 
 def tests_of(case: Case, lab: Lab) -> list[str]:
     """The files of the failing tests."""
-    named = [_file(failure) for failure in case.failures]
+    named = [_file(failure) for failure in case.failures if not tool_of(failure.id)]
     found = [path for failure in case.failures[:MOST_FAILURES] for path, _ in frames(failure, lab) if paths.is_judge(path)]
     return [path for path in dict.fromkeys([*named, *found]) if path in lab.tree.entries][:MOST_FILES]
 

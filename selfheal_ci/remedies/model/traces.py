@@ -10,13 +10,16 @@ from selfheal_ci.words import printable
 HEAD, TAIL = 15, 45  # lines of a trace
 LONGEST_LINE = 500  # characters of a line
 _PYTEST = re.compile(r"^E {3}", re.MULTILINE)
-_SOURCE = re.compile(r"^ {4}")  # what pytest prints of the functions on the way: they are shown anyway
+# What pytest prints of the functions on the way, which are shown anyway; its rulers; the way from itself to the project.
+_NEEDLESS = re.compile(r" {4}|(?:_ ){9}|<frozen importlib|/\S*/(?:_pytest/\S*|importlib/__init__)\.py:\d+: in ")
 
 
 def text_of(failure: Failure) -> str:
     """A failure for someone who mends it: its id, what it says, its trace without the source in it."""
     place = f"at {failure.path}:{failure.line}" if failure.path and failure.line else ""
-    head = [failure.id, *(part for part in (f"{failure.type}: {failure.message}".removeprefix(": "), place) if part)]
+    typed = failure.type and not failure.message.startswith(failure.type)
+    said = f"{failure.type}: {failure.message}" if typed else failure.message
+    head = [failure.id, *(part for part in (said, place) if part)]
     return "\n".join([*head, _condensed(failure.text.strip("\n"))])
 
 
@@ -40,7 +43,7 @@ def _condensed(text: str) -> str:
         return text
     trace, mark, printed = text.partition("\n---")
     lines = trace.split("\n")
-    kept = [line for line in lines if line.strip() and not _SOURCE.match(line)]
+    kept = [line for line in lines if line.strip() and not _NEEDLESS.match(line)]
     return "\n".join(kept) + mark + printed
 
 
