@@ -28,6 +28,7 @@ class Healed:
     events: tuple[Mapping[str, Any], ...]
     patch: bytes | None
     seconds: float
+    prompts: tuple[str, ...] = ()  # what a model was told, call by call
 
     @property
     def kinds(self) -> frozenset[str]:
@@ -77,6 +78,7 @@ def heal(folder: Path, run: str, environ: Mapping[str, str], **asked: Any) -> He
             tuple(json.loads(line) for line in lines),
             patch.read_bytes() if told["status"] == Status.HEALED else None,
             seconds,
+            tuple(file.read_text() for file in sorted(out.glob("attempts/*/prompt*.txt"))),
         )
 
 
