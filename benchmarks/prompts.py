@@ -1,4 +1,4 @@
-"""What a model is told of the regressions: whether the line to change is in it, how long it is, how long it takes to write."""
+"""What a model is told of the regressions: whether the line to change is in it, and how long it and its making are."""
 
 from __future__ import annotations
 
