@@ -94,7 +94,9 @@ def a_fix(path: str, old: str, new: str) -> dict[str, Any]:
 class MessagesServer:
     """Answers requests in order and keeps them; after the last answer it says 500."""
 
-    def __init__(self, answers: Sequence[Answer]) -> None:
+    def __init__(self, answers: Sequence[Answer], models: Answer | None = None) -> None:
+        self.asked_models: list[str] = []
+        self._models = models or Answer(404, b"{}")  # what it says of every model
         self.requests: list[Request] = []
         self._answers = list(answers)
         self._lock = threading.Lock()
@@ -126,6 +128,14 @@ class MessagesServer:
     def _handler(server: MessagesServer) -> type[BaseHTTPRequestHandler]:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                server.asked_models.append(self.path)
+                server._stopping.wait(server._models.delay)
+                try:
+                    self._send(server._models)
+                except OSError:
+                    self.close_connection = True
 
             def do_POST(self) -> None:
                 data = self.rfile.read(int(self.headers.get("content-length", "0")))

@@ -166,6 +166,7 @@ class Builder:
             meter.left,
             base_url=self.environ.get("ANTHROPIC_BASE_URL"),
             effort=settings.effort,
+            warn=self.warn,
         )
         return service, settings.model, settings.escalate_to
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 import random
 import threading
@@ -14,7 +15,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
-from selfheal_ci.remedies.model import strict_json
+from selfheal_ci.remedies.model import abilities, strict_json
+from selfheal_ci.remedies.model.abilities import UNKNOWN, Abilities
 from selfheal_ci.remedies.model.conversation import FREE, MAX_OUTPUT, Conversation, Ending, NoAnswerError, Reply
 from selfheal_ci.remedies.model.prices import Usage
 from selfheal_ci.remedies.model.proposal import TOOL, tool
@@ -25,11 +27,15 @@ from selfheal_ci.words import one_line
 if TYPE_CHECKING:
     from selfheal_ci.remedies.model.wire import LostError, StatusError, Wire
 
+log = logging.getLogger(__name__)
+
 PUBLIC = "https://api.anthropic.com"
 MOST_RETRIES = 5
 TIMEOUT = 240.0  # seconds for one try: 16,000 tokens take their time
 BACKOFF = 0.5  # seconds before the first retry, twice as many before each further one
 LONGEST_BACKOFF = 30.0
+ASKING = 5.0  # seconds for asking what a model can do
+CHARACTERS_PER_TOKEN = 3.5
 OVERHEAD = 3_000  # tokens that the service adds to a request with a tool
 
 ENDINGS = {
@@ -66,11 +72,16 @@ class AnthropicModel:
     jitter: Callable[[], float] = random.random
     lock: threading.Lock = field(default_factory=threading.Lock)
     wires: list[Wire] = field(default_factory=list)  # one, once it was needed
+    known: dict[str, Abilities] = field(default_factory=dict)  # of the models that were asked
+    warn: Callable[[str], None] = log.warning
 
     def ask(self, conversation: Conversation, *, model: str, max_output: int = MAX_OUTPUT) -> Reply:
         """See Model."""
         key = _checked(self.key)
-        body = request(conversation, model=model, max_output=max_output, effort=self.effort)
+        can = self._abilities(key, model)
+        body = request(conversation, model=model, max_output=max_output, effort=self.effort, can=can)
+        if can.max_input and len(json.dumps(body)) / CHARACTERS_PER_TOKEN > can.max_input:
+            return Reply(Ending.TOO_LONG)
         spent = FREE
         for retry in range(MOST_RETRIES + 1):
             outcome = self._once(key, body)
@@ -82,6 +93,24 @@ class AnthropicModel:
                 raise NoAnswerError(outcome.lack, outcome.message, spent)
             self.sleep(wait)
         raise AssertionError("the last try returns or raises")
+
+    def _abilities(self, key: str, model: str) -> Abilities:
+        """What the service says of a model, asked once. No answer is no matter: the call itself says what is wrong."""
+        from selfheal_ci.remedies.model.wire import LostError  # noqa: PLC0415  takes a second
+
+        if model not in self.known:
+            try:
+                can = abilities.read(strict_json.loads(self._wire(key).model(model, ASKING) or b""))
+            except (LostError, strict_json.JsonError):
+                can = UNKNOWN
+            self.known[model] = can
+            if can.end:
+                self.warn(f"the model {model} {can.end}: name another one (model.name, model.escalate-to)")
+            if self.effort and can.effort(self.effort) != self.effort:
+                self.warn(
+                    f"the model {model} has no effort {self.effort!r}: {can.effort(self.effort) or 'none'} is asked for"
+                )
+        return self.known[model]
 
     def _once(self, key: str, body: Mapping[str, Any]) -> Reply | _Failed:
         from selfheal_ci.remedies.model.wire import LostError, StatusError  # noqa: PLC0415  takes a second
@@ -130,18 +159,22 @@ class AnthropicModel:
             return self.wires[0]
 
 
-def request(conversation: Conversation, *, model: str, max_output: int, effort: str | None = None) -> dict[str, Any]:
-    """The body of a request."""
+def request(
+    conversation: Conversation, *, model: str, max_output: int, effort: str | None = None, can: Abilities = UNKNOWN
+) -> dict[str, Any]:
+    """The body of a request, without what the model cannot do."""
     body: dict[str, Any] = {
         "model": model,
-        "max_tokens": max_output,
+        "max_tokens": min(max_output, can.max_output or max_output),
         "system": [_text(conversation.system)],
         "messages": _messages(conversation),
-        "tools": [tool()],
+        "tools": [tool() if can.is_strict else {name: value for name, value in tool().items() if name != "strict"}],
         "tool_choice": {"type": "auto", "disable_parallel_tool_use": True},
-        "thinking": {"type": "adaptive"},
     }
-    return body | ({"output_config": {"effort": effort}} if effort else {})
+    if can.thinks:
+        body["thinking"] = {"type": "adaptive"}
+    level = can.effort(effort)
+    return body | ({"output_config": {"effort": level}} if level else {})
 
 
 def most_tokens(body: Mapping[str, Any]) -> int:

@@ -63,6 +63,14 @@ class Wire:
         except (anthropic.APIConnectionError, httpx2.HTTPError) as lost:
             raise _lost(lost) from lost
 
+    def model(self, name: str, timeout: float) -> bytes | None:
+        """What the models endpoint says of a model; None where there is no such answer."""
+        try:
+            asked = self._client.models.with_raw_response.retrieve(name, timeout=httpx2.Timeout(timeout))
+            return asked.http_response.content
+        except (anthropic.AnthropicError, httpx2.HTTPError, ValueError):
+            return None
+
 
 def _lost(lost: Exception) -> LostError:
     cause = lost.__cause__ or lost
