@@ -16,7 +16,8 @@ from benchmarks.figures import Figure
 from benchmarks.healing import heal, repository
 from benchmarks.regressions import all_cases, fetch, suite
 from benchmarks.regressions.cases import Case
-from selfheal_ci.remedies.model.prompt import Prompts, tokens
+from selfheal_ci.remedies.model.conversation import tokens
+from selfheal_ci.remedies.model.prompt import Prompts
 
 MANY = 5000  # files
 

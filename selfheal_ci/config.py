@@ -170,6 +170,11 @@ def load(texts: Mapping[str, bytes], asked: Mapping[str, Any], *, where: str = "
     if password_of(values.get("ledger") or ""):
         hint = "say the whole address in SELFHEAL_LEDGER, or keep the password in PGPASSWORD or ~/.pgpass"
         raise UsageError(f"`ledger` in {origin} has a password in it, which everybody can read there", hint=hint)
+    if not trusted and values.get("ledger") and not asked.get("ledger"):
+        hint = "say it with --ledger or SELFHEAL_LEDGER, or name the file with --config"
+        raise UsageError(
+            f"`ledger` in {origin} is not followed: tests could have written it, and it says where to write", hint=hint
+        )
     steps = tuple(_step(key, step, origin) for key, step in table.get("steps", {}).items())
     said = _said(asked)
     settings = Settings(**{**values, **said}, remote_asked="remote" in said or (trusted and "remote" in values))

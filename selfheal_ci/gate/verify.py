@@ -110,7 +110,9 @@ def verify(judged: Changes, case: Case, lab: Lab, *, more: int = 0) -> Verified 
     """
     target = lab.run_tests(case.targets, judged)  # the search for the culprit may have asked this already
     if no := _target(target, case):
-        return Rejected(no, Evidence(), _failing(target, case.targets))
+        return Rejected(
+            no, Evidence(red_to_green=tuple(sorted(target.passes(case.targets)))), _failing(target, case.targets)
+        )
     canary = sing(judged, case, lab)
     if canary.seen is None:
         return Rejected(canary.why, Evidence())
@@ -185,7 +187,9 @@ def _whole(result: Result, seen: Evidence, case: Case) -> str | None:
 
 
 def _failing(result: Result, ids: Collection[str]) -> tuple[Failure, ...]:
-    return tuple(failure for failure in result.failures if failure.id in ids) if isinstance(result, Red) else ()
+    """The failures of these; where they did not run, what fails instead."""
+    failures = result.failures if isinstance(result, Red) else ()
+    return tuple(failure for failure in failures if failure.id in ids) or failures
 
 
 def _words(result: Green | Red, ids: Collection[str]) -> str:

@@ -129,6 +129,15 @@ def test_the_least_that_is_taken(field: str, value: object) -> None:
     assert getattr(load({}, {field: value}).settings, field) == value
 
 
+def test_a_ledger_that_tests_could_have_named_is_not_followed() -> None:
+    said = {".selfheal.toml": b"ledger = 'postgresql://elsewhere/db'\n"}
+
+    with pytest.raises(UsageError, match=r"`ledger` in \.selfheal\.toml is not followed"):
+        load(said, {}, trusted=False)
+    assert load(said, {}).settings.ledger == "postgresql://elsewhere/db"
+    assert load(said, {"ledger": "sqlite:///a"}, trusted=False).settings.ledger == "sqlite:///a"
+
+
 def test_who_said_the_remote_is_remembered() -> None:
     said = {".selfheal.toml": b"[publish]\nremote = 'x'\n"}
 

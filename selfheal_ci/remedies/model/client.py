@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from selfheal_ci.remedies.model import abilities, strict_json
 from selfheal_ci.remedies.model.abilities import UNKNOWN, Abilities
-from selfheal_ci.remedies.model.conversation import FREE, MAX_OUTPUT, Conversation, Ending, NoAnswerError, Reply
+from selfheal_ci.remedies.model.conversation import FREE, MAX_OUTPUT, Conversation, Ending, NoAnswerError, Reply, tokens
 from selfheal_ci.remedies.model.prices import Usage
 from selfheal_ci.remedies.model.proposal import TOOL, tool
 from selfheal_ci.remedies.model.purse import NotReservedError, Purse, Reservation
@@ -35,7 +35,6 @@ TIMEOUT = 240.0  # seconds for one try: 16,000 tokens take their time
 BACKOFF = 0.5  # seconds before the first retry, twice as many before each further one
 LONGEST_BACKOFF = 30.0
 ASKING = 5.0  # seconds for asking what a model can do
-CHARACTERS_PER_TOKEN = 3.5
 OVERHEAD = 3_000  # tokens that the service adds to a request with a tool
 
 ENDINGS = {
@@ -80,7 +79,7 @@ class AnthropicModel:
         key = _checked(self.key)
         can = self._abilities(key, model)
         body = request(conversation, model=model, max_output=max_output, effort=self.effort, can=can)
-        if can.max_input and len(json.dumps(body)) / CHARACTERS_PER_TOKEN > can.max_input:
+        if can.max_input and tokens(json.dumps(body)) > can.max_input:
             return Reply(Ending.TOO_LONG)
         spent = FREE
         for retry in range(MOST_RETRIES + 1):
@@ -98,9 +97,12 @@ class AnthropicModel:
         """What the service says of a model, asked once. No answer is no matter: the call itself says what is wrong."""
         from selfheal_ci.remedies.model.wire import LostError  # noqa: PLC0415  takes a second
 
+        allowed = min(ASKING, self.seconds_left())
+        if allowed <= 0:
+            return UNKNOWN
         if model not in self.known:
             try:
-                can = abilities.read(strict_json.loads(self._wire(key).model(model, ASKING) or b""))
+                can = abilities.read(strict_json.loads(self._wire(key).model(model, allowed) or b""))
             except (LostError, strict_json.JsonError):
                 can = UNKNOWN
             self.known[model] = can

@@ -9,7 +9,13 @@ from typing import Protocol
 from selfheal_ci.values import Cost, Lack, Shortfall
 
 MAX_OUTPUT = 8_000  # tokens, thinking included
+CHARACTERS_PER_TOKEN = 3.5
 FREE = Cost()
+
+
+def tokens(text: str) -> int:
+    """About how many tokens a text is, code rather than prose."""
+    return int(len(text) / CHARACTERS_PER_TOKEN) + 1
 
 
 class Ending(StrEnum):

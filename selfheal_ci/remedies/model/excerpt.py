@@ -82,7 +82,7 @@ def excerpt(path: str, lines: Sequence[str], focus: Focus, *, outline: bool) -> 
     named = {part.header.start for part in structure.parts if part.name in focus.names} if structure else set[int]()
     levels: dict[int, Level] = {}
     for level, at in ((Level.CORE, focus.core), (Level.NEAR, focus.near | named)):
-        _mark(levels, _close(at) if structure else _near(at, BLINDLY), level)
+        _mark(levels, _near(at, _CLOSE if structure else BLINDLY), level)
         if structure:
             _mark(levels, _parts_around(structure, at), level)
             _mark(levels, _outside(structure, at), Level.NEAR)
@@ -134,7 +134,7 @@ def _parts_around(structure: Structure, at: Collection[int]) -> Iterator[int]:
     end = 0
     for part in structure.around(at):
         yield from part.header
-        if part.lines.stop > end and len(part.lines) <= (LONG_CLASS if part.is_group else LONG_FUNCTION):
+        if part.lines.stop > end and not _is_long(part):
             end = part.lines.stop
             yield from part.lines
 
@@ -147,10 +147,6 @@ def _outside(structure: Structure, at: Collection[int]) -> Iterator[int]:
 
 def _is_long(part: Part) -> bool:
     return len(part.lines) > (LONG_CLASS if part.is_group else LONG_FUNCTION)
-
-
-def _close(at: Iterable[int]) -> Iterator[int]:
-    return _near(at, _CLOSE)
 
 
 def _near(at: Iterable[int], lines: int) -> Iterator[int]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from selfheal_ci.remedies.model.held_back import held_back
 from selfheal_ci.remedies.model.traces import shortened, text_of
-from selfheal_ci.values import Case, Failure, Refused, Rejected, Unusable, Verdict
+from selfheal_ci.values import Case, Evidence, Failure, Refused, Rejected, Unusable, Verdict
 from selfheal_ci.words import counted, printable
 
 SHOWN = 3  # failures told in full
@@ -20,10 +20,9 @@ NARROW = (
 
 def outcome(verdict: Rejected | Refused | Unusable, case: Case) -> str:
     """All of it but what is held back, in the words of the judge and of the tests."""
-    if not isinstance(verdict, Rejected) or not verdict.failures:
-        return printable(verdict.reason)
-    held = held_back(case.failures)
-    shown = [failure for failure in verdict.failures if failure.id not in held]
+    shown = _shown(verdict, case)
+    if shown is None:
+        return printable(_unnamed(verdict.reason, case))
     if not shown:
         return NARROW
     now = [_now(failure, case) for failure in shown]
@@ -33,19 +32,34 @@ def outcome(verdict: Rejected | Refused | Unusable, case: Case) -> str:
 
 def in_a_line(verdict: Verdict, case: Case) -> str:
     """The same for a conversation that begins anew."""
-    if not isinstance(verdict, Rejected) or not verdict.failures:
-        return verdict.reason
-    held = held_back(case.failures)
-    said = [f"{failure.id}: {failure.message}" for failure in verdict.failures if failure.id not in held]
+    shown = _shown(verdict, case)
+    if shown is None:
+        return _unnamed(verdict.reason, case)
+    said = [f"{failure.id}: {failure.message}" for failure in shown]
     return "; ".join([_count(verdict, case), *said[:SHOWN]]) if said else NARROW
 
 
-def _count(verdict: Rejected, case: Case) -> str:
-    broken = [failure.id for failure in verdict.failures if failure.id not in case.targets]
-    if broken:
-        return f"The failing tests pass, but {counted(len(broken), 'test')} that passed before {_fail(broken)} now:"
-    passing = len(case.targets) - len({failure.id for failure in verdict.failures} & case.targets)
-    return f"{passing} of {len(case.targets)} failing tests pass now:"
+def _shown(verdict: Verdict, case: Case) -> list[Failure] | None:
+    """The failures that may be told; None where the verdict has none."""
+    held = held_back(case.failures)
+    if not isinstance(verdict, Rejected) or not verdict.failures:
+        return None
+    return [failure for failure in verdict.failures if failure.id not in held]
+
+
+def _unnamed(reason: str, case: Case) -> str:
+    """The judge's words without the names of cases that are held back: those hold their values."""
+    for id_ in held_back(case.failures):
+        reason = reason.replace(id_, f"{id_.partition('[')[0]}[a case that is not shown]")
+    return reason
+
+
+def _count(verdict: Verdict, case: Case) -> str:
+    evidence = verdict.evidence if isinstance(verdict, Rejected) else Evidence()
+    if evidence.green_to_red:
+        count = counted(len(evidence.green_to_red), "test")
+        return f"The failing tests pass, but {count} that passed before {_fail(evidence.green_to_red)} now:"
+    return f"{len(evidence.red_to_green)} of {len(case.targets)} failing tests pass now:"
 
 
 def _fail(ids: Sequence[str]) -> str:

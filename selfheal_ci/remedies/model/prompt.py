@@ -22,7 +22,6 @@ from selfheal_ci.remedies.model.withheld import may_be_sent, withheld
 from selfheal_ci.values import Case, Failure, Hunk, Refused, Rejected, Unusable
 from selfheal_ci.words import counted, one_line, printable
 
-CHARACTERS_PER_TOKEN = 3.5
 CAP = 24_000  # tokens of a whole prompt
 # Characters of JSON for each part: what it may take where it must, of the 84,000 that the cap allows with our own words…
 MOST = {
@@ -186,11 +185,6 @@ AGAIN = (
     "The files are again as they were shown at first. Call `propose_fix` with all the edits of the fix, "
     "or with an honest verdict if there is none."
 )
-
-
-def tokens(text: str) -> int:
-    """About how many tokens a text is, code rather than prose."""
-    return int(len(text) / CHARACTERS_PER_TOKEN) + 1
 
 
 def _json(text: str) -> str:

@@ -79,7 +79,7 @@ def test_only_held_back_cases_that_fail_are_told_as_a_narrow_fix() -> None:
 def test_feedback_counts_and_says_what_is_as_before_and_what_is_not() -> None:
     case = a_case(a_shop(), *FAILING)
     other = replace(FAILING[1], message="KeyError: 'user'", line=41, text="")
-    verdict = Rejected("…", Evidence(), (FAILING[0], other))
+    verdict = Rejected("…", Evidence(red_to_green=(FAILING[2].id, FAILING[3].id)), (FAILING[0], other))
 
     told = outcome(verdict, case)
 
@@ -96,3 +96,21 @@ def test_feedback_says_what_a_fix_breaks() -> None:
     verdict = Rejected("…", Evidence(green_to_red=(broken.id,)), (broken,))
 
     assert outcome(verdict, a_case(a_shop())).startswith("The failing tests pass, but 1 test that passed before fails now:")
+
+
+def test_a_case_that_is_held_back_is_not_named_where_nothing_ran() -> None:
+    case = a_case(a_shop(), *FAILING)
+    held = "tests/test_cart.py::test_total[4-cents3]"
+    verdict = Rejected(f"0 of 4 now pass; {held}: did not run", Evidence())
+
+    told = [outcome(verdict, case), in_a_line(verdict, case)]
+
+    assert told == ["0 of 4 now pass; tests/test_cart.py::test_total[a case that is not shown]: did not run"] * 2
+
+
+def test_feedback_says_what_fails_instead_of_the_tests() -> None:
+    broken = replace(FAILURE, id="tests/test_cart.py", message="ImportError: no name total", type="ImportError")
+
+    told = outcome(Rejected("…", Evidence(), (broken,)), a_case(a_shop(), *FAILING))
+
+    assert told.startswith("0 of 4 failing tests pass now:\n\ntests/test_cart.py\nImportError: no name total")

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from selfheal_ci.remedies.model.conversation import Conversation
+from selfheal_ci.remedies.model.conversation import Conversation, tokens
 from selfheal_ci.remedies.model.edits import EditFlaw
-from selfheal_ci.remedies.model.prompt import CAP, Prompts, Try, tokens
+from selfheal_ci.remedies.model.prompt import CAP, Prompts, Try
 from selfheal_ci.values import Content, Culprit, Evidence, Failure, Hunk, Refused, Rejected, Unusable
 from tests.fakes import a_finding
 from tests.healings import assert_golden
