@@ -6,6 +6,7 @@ import re
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 
 from selfheal_ci import shell
 from selfheal_ci.config import Configuration
@@ -47,21 +48,19 @@ def needed(setup: Sequence[str], found: Found, steps: Sequence[Step]) -> tuple[s
 
 def machine(environ: Mapping[str, str]) -> Machine:
     """What this machine has."""
-    found = [_version("python3", environ), *(_version(f"python3.{minor}", environ) for minor in MINORS)]
+    plain = tuple((name, environ[name]) for name in ("PATH", "HOME", "PYENV_ROOT") if name in environ)
+    found = [_version(name, plain) for name in ("python3", *(f"python3.{minor}" for minor in MINORS))]
     first, *others = dict.fromkeys(version for version in found if version) or [Machine().python]
     return Machine(first, tuple(others))
 
 
-def _version(name: str, environ: Mapping[str, str]) -> str | None:
+@cache
+def _version(name: str, environ: tuple[tuple[str, str], ...]) -> str | None:
     """What a Python says of itself."""
-    program = shutil.which(name, path=environ.get("PATH"))
+    program = shutil.which(name, path=dict(environ).get("PATH", ""))
     try:
-        said = shell.run([program, "-I", "--version"], env=_plain(environ), timeout=PATIENCE) if program else None
+        said = shell.run([program, "-I", "--version"], env=dict(environ), timeout=PATIENCE) if program else None
     except ToolError:
         return None
     match = re.match(rb"Python (\d+\.\d+)", said.stdout) if said else None
     return match[1].decode() if match else None
-
-
-def _plain(environ: Mapping[str, str]) -> dict[str, str]:
-    return {name: environ[name] for name in ("PATH", "HOME", "PYENV_ROOT") if name in environ}
