@@ -8,19 +8,17 @@ it pass beside others that fail. BENCH_PROJECTS=name,name: only these.
 from __future__ import annotations
 
 import os
-import re
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.figures import Figure
 from benchmarks.healing import git
 from selfheal_ci import config
-from selfheal_ci.checks import runs_tests
 from selfheal_ci.config import Configuration
-from selfheal_ci.discover import Found, FoundStep, text_of
+from selfheal_ci.discover import foremost, text_of
 from selfheal_ci.engines.local import LocalEngine
 from selfheal_ci.errors import SelfhealError
 from selfheal_ci.runners import runner_for
@@ -31,7 +29,6 @@ from selfheal_ci.wiring.workplace import workplace
 
 CLONES, ONLY = "BENCH_CLONES", "BENCH_PROJECTS"
 LIST = Path(__file__).with_name("init.txt")
-TESTS = re.compile(r"\btests?\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -90,20 +87,11 @@ def _tried(project: str, commit: str, clones: Path) -> Tried:
             if not found.steps:
                 return Tried(project, why="; ".join(f"{note.origin}: {note.why}" for note in found.notes[:3]))
             read_back = config.load({".selfheal.toml": text_of(found).encode()}, {})
-            step = _chosen(found, read_back.steps)
+            step = next(step for step in read_back.steps if step.name == foremost(found.steps).name)
             try:
                 return _told(Tried(project, step.name), _run(store, work, step, read_back))
             except SelfhealError as broken:
                 return Tried(project, step.name, why=" ".join(f"{broken.message} {broken.hint}".split())[-300:])
-
-
-def _chosen(found: Found, steps: Sequence[Step]) -> Step:
-    """The one that runs the tests, else the first."""
-
-    def rank(pair: tuple[FoundStep, Step]) -> tuple[bool, bool]:
-        return not TESTS.search(" ".join(pair[0].names)), not runs_tests(pair[0].said)
-
-    return min(zip(found.steps, steps, strict=True), key=rank)[1]
 
 
 def _run(store: Store, work: Path, step: Step, configuration: Configuration) -> Result:

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 from selfheal_ci import config
 from selfheal_ci.discover import github, gitlab, usual
-from selfheal_ci.discover.composing import composed
+from selfheal_ci.discover.composing import composed, foremost
 from selfheal_ci.discover.found import Files, Found, FoundStep, Machine, Note
 from selfheal_ci.discover.writing import written
 
-__all__ = ["Files", "Found", "FoundStep", "Machine", "Note", "discover", "text_of"]
+__all__ = ["Files", "Found", "FoundStep", "Machine", "Note", "discover", "foremost", "text_of"]
 NAME = ".selfheal.toml"
 
 

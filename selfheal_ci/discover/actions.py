@@ -60,7 +60,8 @@ def _image(language: str, *keys: str) -> Callable[[Inputs], Does]:
 
 
 def _java(inputs: Inputs) -> Does:
-    return Does(image=f"maven:3-eclipse-temurin-{VERSION.findall(inputs.get('java-version', '17'))[-1]}")
+    versions = VERSION.findall(inputs.get("java-version", ""))  # the last of several is the one that `java` is
+    return Does(image=f"maven:3-eclipse-temurin-{versions[-1] if versions else 21}")
 
 
 def _pip(package: str, key: str = "version") -> Callable[[Inputs], Does]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from selfheal_ci import checks
+from selfheal_ci.checks import runs_tests
 from selfheal_ci.discover.found import Files, Found, FoundStep, Job, Line
 from selfheal_ci.discover.lines import anyway
 from selfheal_ci.discover.making import ENVIRONMENT, Made, made
@@ -16,6 +16,7 @@ MOST_STEPS = 40
 LONGEST = 40  # letters of a name
 _FETCHES = re.compile(r"\{[\s\S]*\} \|\| true")
 _SAME = re.compile(r"python3? -m (?=pip )| -U\b| --upgrade\b")  # what makes no difference to what is there afterwards
+_TESTS = re.compile(r"(?<![a-z])(?:unit)?tests?(?![a-z])|pytest", re.IGNORECASE)
 _NEEDS_MORE = re.compile(r"\b(?:make|git|gcc|cc|curl|pre-commit|node|npm|cargo)\b")
 
 
@@ -36,12 +37,22 @@ def composed(jobs: Iterable[Job], files: Files) -> Found:
 
 def _lenient(found: Found) -> Found:
     """The same, but what the step that runs the tests does not need may fail: it is the others that then lack something."""
-    tests = (step for step in found.steps if checks.runs_tests(step.said))
-    needs = next(tests, found.steps[0]).needs if found.steps else ()
+    needs = foremost(found.steps).needs if found.steps else ()
     free = {line.run for line in found.setup if line.run not in needs and not _FETCHES.fullmatch(line.run)}
     setup = tuple(replace(line, run=anyway(line.run)) if line.run in free else line for line in found.setup)
     steps = (replace(step, needs=tuple(anyway(run) if run in free else run for run in step.needs)) for step in found.steps)
     return replace(found, setup=setup, steps=tuple(steps))
+
+
+def foremost(steps: Sequence[FoundStep]) -> FoundStep:
+    """The step that runs the tests, as its name, its lines, its job's name tell; else the first."""
+    return min(
+        steps, key=lambda step: (not _tests(step.title, step.said), not _tests(*step.names), not runs_tests(step.said))
+    )
+
+
+def _tests(*words: str) -> bool:
+    return bool(_TESTS.search(" ".join(words)))
 
 
 def _environment(one: Made, known: dict[str, frozenset[str]]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import yaml
@@ -33,6 +34,7 @@ class UnreadableError(ValueError):
     """A file is no YAML that anybody would write."""
 
 
+@lru_cache(maxsize=64)
 def read(data: bytes) -> Any:
     """The first document with a mapping in it: Table, list, Text, Reference, bool or None. Raises UnreadableError."""
     try:

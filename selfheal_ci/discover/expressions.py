@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>-?\d+(?:\.\d+)?)|'(?P<text>(?:[^']|'')*)'|(?P<name>[A-Za-z_][\w-]*)"
     r"|(?P<sign>&&|\|\||==|!=|<=|>=|[<>!().,\[\]*]))"
 )
-_INSERTED = re.compile(r"\$\{\{(.*?)\}\}", re.DOTALL)
-DEEPEST = 30
+DEEPEST, LONGEST = 30, 1 << 16  # negations; letters of a text
 
 
 class Unknown:
@@ -28,23 +27,35 @@ class ExpressionError(ValueError):
 
 def filled(text: str, contexts: Mapping[str, Any]) -> str | Unknown:
     """The text with its expressions answered, or the first that cannot be."""
-    found, end = [], 0
-    for match in _INSERTED.finditer(text):
-        answer = evaluate(match[1], contexts)
+    found, length = [], 0
+    for plain, expression in _parts(text):
+        answer = "" if expression is None else evaluate(expression, contexts)
         if isinstance(answer, Unknown):
             return answer
-        found += [text[end : match.start()], as_text(answer)]
-        end = match.end()
-    return "".join([*found, text[end:]])
+        found += [plain, as_text(answer)]
+        length += len(found[-2]) + len(found[-1])
+        if length > LONGEST:
+            return Unknown("a text that grows longer than anybody writes")
+    return "".join(found)
 
 
 def holds(condition: Any, contexts: Mapping[str, Any]) -> bool | Unknown:
     """Whether an `if` lets its step run, when nothing failed before."""
     if isinstance(condition, bool):
         return condition
-    match = _INSERTED.fullmatch(condition.strip())
-    answer = evaluate(match[1] if match else _INSERTED.sub(r"(\1)", condition), contexts)
+    parts = list(_parts(str(condition).strip()))
+    whole = "".join(plain if expression is None else f"{plain}({expression})" for plain, expression in parts)
+    answer = evaluate(whole, contexts)
     return answer if isinstance(answer, Unknown) else truth(answer)
+
+
+def _parts(text: str) -> Iterator[tuple[str, str | None]]:
+    """What stands before each expression, and the expression; at last what stands behind all."""
+    at = 0
+    while (begin := text.find("${{", at)) >= 0 and (end := text.find("}}", begin)) >= 0:
+        yield text[at:begin], text[begin + 3 : end]
+        at = end + 2
+    yield text[at:], None
 
 
 def evaluate(expression: str, contexts: Mapping[str, Any]) -> Any:

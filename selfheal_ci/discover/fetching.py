@@ -3,27 +3,47 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 
-from selfheal_ci.discover.sorting import Expand
-from selfheal_ci.discover.starting import base, behind, place_of
+from selfheal_ci.discover.sorting import Use, use_of
+from selfheal_ci.discover.starting import base, behind, place_of, program_of
+from selfheal_ci.discover.tasks import Tasks
 from selfheal_ci.shell_words import Word, commands, simple_commands
 
-OFFLINE = {"uv": "UV_OFFLINE=1", "uvx": "UV_OFFLINE=1", "cargo": "CARGO_NET_OFFLINE=true"}  # what tells a tool to ask nobody
+# What tells tools to ask nobody.
+OFFLINE = {"uv": {"UV_OFFLINE": "1"}, "uvx": {"UV_OFFLINE": "1"}, "cargo": {"CARGO_NET_OFFLINE": "true"}}
+WHEELS = "~/.wheels"  # what pip takes instead of an index
+FROM_WHEELS = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": WHEELS.replace("~", "$HOME")}
 # Tools that fetch as they go: what makes them run on what is there.
 WITHOUT_FETCHING = {"nox": "-R", "gradle": "--offline", "gradlew": "--offline", "mvn": "-o", "mvnw": "-o"}
 FETCHES = {"go": "go mod download", "cargo": "cargo fetch"}
 _INNER = re.compile(r"[\w./@=:,\[\]-]+( [\w./@=:,\[\]\"'-]+)*")  # of a recipe: a line that holds nothing of make's own
 
 
-def fetched(run: str, expand: Expand) -> Iterator[str]:
+def fetched(run: str, tasks: Tasks) -> Iterator[str]:
     """The commands that fetch what these lines would, each once it is known to be needed."""
+    if _installs(run, tasks):
+        yield f"pip download --quiet --dest {WHEELS} {shlex.join(tasks.builds_with)}"
     for command in simple_commands(run):
         yield from _fetches(command)
         texts = [word.text for word in command]
-        for row in expand(texts).splitlines():
+        for row in tasks.expand(texts).splitlines():
             if _INNER.fullmatch(row) and base(row.split()[0]) != base(texts[0]):
-                yield from fetched(row, _nothing)
+                installs = use_of(row, tasks.expand) is Use.INSTALL
+                yield from [row] if installs else (each for words in simple_commands(row) for each in _fetches(words))
+
+
+def _installs(run: str, tasks: Tasks) -> bool:
+    """Whether pip will install something while these lines run; uv has a cache of its own for that."""
+    programs = {tuple(program_of(words)[:2]) for line in _all(run, tasks) for words in commands(line)}
+    pip = any(words[:1] == ("tox",) or words in {("pip", "install"), ("pip3", "install")} for words in programs)
+    return pip and not re.search(r"\buvx?\b", run)
+
+
+def _all(run: str, tasks: Tasks) -> list[str]:
+    """The lines, and those behind the tasks that they run."""
+    return [run, *map(tasks.expand, commands(run))]
 
 
 def without_fetching(run: str) -> str:
@@ -36,14 +56,15 @@ def without_fetching(run: str) -> str:
     return run
 
 
-def offline(run: str, expand: Expand) -> list[str]:
-    """Variables that keep the tools in these lines from asking anybody."""
-    words = {base(word) for line in (run, *map(expand, commands(run))) for command in commands(line) for word in command}
-    return sorted({said for tool, said in OFFLINE.items() if tool in words})
-
-
-def _nothing(_: Sequence[str]) -> str:
-    return ""
+def offline(run: str, tasks: Tasks, *, uv: bool) -> dict[str, str]:
+    """Variables that keep the tools in these lines from asking anybody. `uv`: it is there, and others may start it."""
+    words = {base(word) for line in _all(run, tasks) for command in commands(line) for word in command}
+    told = [variables for tool, variables in OFFLINE.items() if tool in words or (uv and tool == "uv")]
+    return {
+        name: value
+        for variables in (*told, FROM_WHEELS if _installs(run, tasks) else {})
+        for name, value in variables.items()
+    }
 
 
 def _fetches(command: Sequence[Word]) -> Iterator[str]:
@@ -52,6 +73,8 @@ def _fetches(command: Sequence[Word]) -> Iterator[str]:
     before, tool, after = raws[:at], base(texts[at]), raws[at + 1 :]
     if tool in FETCHES and not before:
         yield FETCHES[tool]
+    elif tool in {"pip", "pip3"} and after[:1] == ["install"]:
+        yield " ".join(raws)
     elif tool in TOOLS:
         yield " ".join([*before, *TOOLS[tool](raws[at], after)])
     elif base(texts[0]) in {"uv", "uvx", "pipx"} and (began := behind(texts, 0)):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 TITLE = 2  # of names: where the step's own stands
-LARGEST = 1 << 20  # bytes of a file that is read
+LARGEST = 1 << 18  # bytes of a file that is read
 
 
 @dataclass(frozen=True)

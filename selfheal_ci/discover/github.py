@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any
 
 from selfheal_ci.discover import actions
@@ -15,7 +16,9 @@ from selfheal_ci.discover.matrix import best, combinations, is_elsewhere
 
 FOLDER = ".github/workflows/"
 DEEPEST = 3  # workflows and actions of the repository's own, one in the other
+MOST_JOBS, MOST_STEPS = 60, 100  # of a workflow; of a job
 OF_A_CHANGE = {"push", "pull_request", "pull_request_target", "merge_group"}
+LATER = re.compile(r"(?<![a-z])(?:deploy|release|publish)(?!\w*[_-](?:check|test))", re.IGNORECASE)
 ELSEWHERE = "it needs what another job made"
 OF_THE_RUN = {
     f"$GITHUB_{name}": f"$GITHUB_{name} is known to the forge alone"
@@ -35,7 +38,9 @@ OF_THE_RUN = {
 SHELLS = {"", "bash", "sh"}
 RUNNER = {"os": "Linux", "arch": "X64", "temp": "/tmp", "name": "", "debug": ""}  # noqa: S108  the sandbox's own
 OUTPUTS = {"outputs": {"cache-hit": "", "*": Unknown("what a step found out")}}
-_WRITES = re.compile(r"""echo\s+["']?(?:([A-Za-z_]\w*)=)?([^"'\n]*?)["']?\s*>>\s*["']?\$\{?GITHUB_(ENV|PATH)\}?["']?""")
+_WRITES = re.compile(
+    r"""echo\s+["']?(?:([A-Za-z_]\w*)=)?([^"'\n]{0,300}?)["']?[ \t]*>>[ \t]*["']?\$\{?GITHUB_(ENV|PATH)\}?["']?"""
+)
 _STATE = re.compile(r"\$\{?GITHUB_(?:ENV|PATH)\b")
 
 
@@ -145,7 +150,7 @@ def _contexts(inputs: Mapping[str, Any]) -> dict[str, Any]:
 
 def _jobs_of(document: Mapping[str, Any], scene: _Scene) -> Iterator[Job]:
     scene = _defaults(document, scene)
-    for id_, job in table_of(document.get("jobs")).items():
+    for id_, job in islice(table_of(document.get("jobs")).items(), MOST_JOBS):
         if isinstance(job, dict):
             yield from _job(id_, job, scene)
 
@@ -166,6 +171,8 @@ def _job(id_: str, job: Mapping[str, Any], scene: _Scene) -> Iterator[Job]:
     scene, why = _chosen(job, scene)
     if why or (scene.holds(job.get("if")) is False and (why := "its condition does not hold for a change")):
         yield _left_out(origin, f"job {id_}", why)
+    elif LATER.search(id_):
+        yield _left_out(origin, f"job {id_}", "it deploys or releases")
     elif "uses" in job:
         yield from _called(id_, job, scene, origin)
     else:
@@ -251,7 +258,7 @@ def _assembled(id_: str, job: Mapping[str, Any], scene: _Scene, origin: Origin) 
 
 
 def _steps(steps: Any, scene: _Scene) -> Iterator[Piece]:
-    for number, step in enumerate(items_of(steps), 1):
+    for number, step in enumerate(items_of(steps)[:MOST_STEPS], 1):
         for piece in _step(step, scene, number) if isinstance(step, dict) else ():
             if isinstance(piece, _Later):
                 scene = replace(scene, env={**scene.env, **piece.env}, lacking={**scene.lacking, **piece.lacking})

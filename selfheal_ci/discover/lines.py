@@ -10,7 +10,7 @@ from selfheal_ci.discover.found import Script
 
 _BASH = re.compile(
     r"\[\[|<<<|(?m:(?:^|[;&|(])\s*source\s)|\bpipefail\b|\bfunction\b|[<>]\(|\(\(|\bdeclare\b|\bshopt\b|\blet\b|=~|\$'|&>"
-    r"|\$\{\w+(?:\[|[/^,@])|\bpopd\b|\{\w*(?:\.\.|,)[^}\s]*\}|\[ [^]]* == "
+    r"|\$\{\w+(?:\[|[/^,@])|\bpopd\b|\{\w*(?:\.\.|,)[^}\s]{0,200}\}|\[ [^]]{0,200} == "
 )
 _PIPE = re.compile(r"(?<!\|)\|(?!\|)")
 _SEVERAL = re.compile(r"\|\||;|(?<!&)&\s*$")

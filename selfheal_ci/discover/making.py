@@ -15,6 +15,7 @@ from selfheal_ci.discover.sorting import Use, pieces, use_of
 from selfheal_ci.discover.tasks import Tasks
 from selfheal_ci.shell_words import commands
 
+LONGEST = 1 << 13  # letters of a script
 ENVIRONMENT = "~/.venv"
 ACTIVATE = f". {ENVIRONMENT}/bin/activate"
 GLOBAL_NPM = "export NPM_CONFIG_PREFIX=~/.npm-global PATH=~/.npm-global/bin:$PATH"
@@ -67,6 +68,9 @@ def made(job: Job, tasks: Tasks) -> Made:
 
 def _add(found: Made, script: Script) -> None:
     """Sort the pieces of one script."""
+    if len(script.run) > LONGEST:
+        found.note(script, "it is longer than anybody writes")
+        return
     told = [(piece, use_of(piece, found.tasks.expand)) for piece in pieces(script.run)]
     for piece, use in told:
         if use is Use.SYSTEM and (instead := _instead(piece)):
@@ -93,6 +97,9 @@ def _instead(piece: str) -> str | None:
 
 def _prepare(found: Made, script: Script, kept: Sequence[tuple[str, Use]], most: Use) -> None:
     """A script that checks nothing: those after it may need it."""
+    if len(kept) < len(pieces(script.run)):  # what is not translated may be what the others work on
+        kept = [(piece, use) for piece, use in kept if use is Use.INSTALL or _sets_place(piece)]
+        most = max((use for _, use in kept), default=Use.NOTHING)
     answers = re.search(r"GITHUB_OUTPUT|::set-output", script.run)
     removes = any(words[0] in REMOVES for piece, _ in kept for words in commands(piece))
     if most is Use.INSTALL:
@@ -122,7 +129,8 @@ def _check(found: Made, script: Script, kept: Sequence[tuple[str, Use]], most: U
         found.setup += _lines(found, script, installs)
     step = replace(script, run=_joined(script, rest).strip(), env={**script.env, **_for_tox(found, script)})
     found.setup += _fetching(found, step, rest)
-    quiet = {**step.env, **dict(variable.split("=") for variable in offline(step.run, found.tasks.expand))}
+    uv = any(re.search(r"\buv\b", line.run) for line in found.setup)
+    quiet = {**step.env, **offline(step.run, found.tasks, uv=uv)}
     line = found.line(replace(step, run=without_fetching(step.run), env=quiet))
     needs, builds = tuple(line.run for line in found.setup), tuple(found.builds)
     found.steps.append(FoundStep("", line, script.run, script.names, builds, _fixer(found, step), needs))
@@ -134,7 +142,7 @@ def _check(found: Made, script: Script, kept: Sequence[tuple[str, Use]], most: U
 def _fetching(found: Made, step: Script, rest: Sequence[str]) -> Iterator[Line]:
     """What fetches for one step: where that fails, it is this step that lacks something, and no other."""
     before = [piece for piece in rest if _sets_place(piece)]
-    for command in dict.fromkeys(fetched(step.run, found.tasks.expand)):
+    for command in dict.fromkeys(fetched(step.run, found.tasks)):
         yield Line(anyway(found.line(replace(step, run=" && ".join([*before, command]))).run), step.origin)
 
 

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from selfheal_ci.discover.found import Found, FoundStep
 from selfheal_ci.values import FailedJob, Step
 
-_INSERTED = re.compile(r"\\\$\\\{\\\{.*?\\\}\\\}")
+LONGEST = 300  # letters of a name
+_INSERTED = re.compile(r"\$\{\{[^}]*\}\}")
 
 
 def matched(failed: Sequence[FailedJob], found: Found, steps: Sequence[Step], path: str | None) -> Step | None:
@@ -47,8 +48,16 @@ def _is_step(title: str, there: FoundStep) -> bool:
 
 def _fits(name: str, called: str) -> bool:
     """Whether a name is what something is called, its expressions answered, or with a matrix's values behind."""
-    pattern = _INSERTED.sub(".*", re.escape(called))
-    return bool(re.fullmatch(rf"{pattern}(?: \(.*\)|: \[.*\]| \d+/\d+)?", name, re.DOTALL))
+    first, *others = _INSERTED.split(called[:LONGEST])
+    if not others:
+        return name == called or bool(re.fullmatch(r" \(.*\)|: \[.*\]| \d+/\d+", name.removeprefix(called), re.DOTALL))
+    at = len(first)
+    for literal in others:
+        found = name.find(literal, at)
+        at = found + len(literal)
+        if found < 0:
+            return False
+    return name.startswith(first) and name.rstrip().endswith(others[-1].rstrip())
 
 
 def _words(text: str) -> str:

@@ -82,7 +82,7 @@ _RUN = re.compile(
     r"(?:npm|pnpm|yarn|bun|deno|just|task|make|gmake|poe|inv|invoke|rake|pdm|composer)(?: run(?:-script)?| task)?"
     r"((?: [^-=\s]\S*)+)"
 )
-DEEPEST = 3  # a target that makes a target
+DEEPEST, LONGEST = 2, 100  # a target that makes a target; letters of a name
 
 Expand = Callable[[Sequence[str]], str]
 
@@ -117,7 +117,7 @@ def _by_name(words: Sequence[str], line: str, expand: Expand, depth: int) -> Use
     inner = [_use_of(found, expand, depth + 1) for found in commands(expand(words))]
     if Use.CHECK in inner:
         return Use.CHECK
-    said = (use for name in _names(" ".join(words), line) for use, pattern in _WORDS if pattern.fullmatch(name))
+    said = (use for name in _names(" ".join(words), line) for use, pattern in _WORDS if pattern.fullmatch(name[:LONGEST]))
     return next(said, max(inner, default=Use.OTHER))
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from selfheal_ci.discover.found import Files
 
 MAKEFILES = ("GNUmakefile", "makefile", "Makefile")
-DEEPEST, MOST, LONGEST = 4, 20, 200  # targets that need targets; of one; lines
+DEEPEST, MOST, LONGEST = 3, 8, 50  # targets that need targets; of one; lines of a recipe
+TARGETS, WIDEST = 500, 1000  # in a Makefile; letters of a line
 _TARGET = re.compile(r"([A-Za-z0-9_][\w./ -]*?)\s*::?(?!=)\s*([^#\n]*)")
 
 
@@ -21,6 +23,7 @@ class Tasks:
     targets: Mapping[str, str]
     scripts: Mapping[str, str]
     lines: Mapping[str, int]  # of targets, from 1
+    builds_with: tuple[str, ...] = ()  # what pip installs before it builds the project
 
     def expand(self, words: Sequence[str]) -> str:
         """The lines behind a command that runs tasks; empty where it runs none."""
@@ -39,7 +42,18 @@ def tasks_of(files: Files) -> Tasks:
     """Those at the root of a repository."""
     path = next((name for name in MAKEFILES if name in files.paths), None)
     targets, lines = _targets(files.text(path)) if path else ({}, {})
-    return Tasks(targets, scripts_of(files), lines)
+    return Tasks(targets, scripts_of(files), lines, _builds_with(files))
+
+
+def _builds_with(files: Files) -> tuple[str, ...]:
+    """The build requirements of a Python project."""
+    try:
+        build = tomllib.loads(files.text("pyproject.toml")).get("build-system")
+    except (ValueError, RecursionError):
+        build = None
+    wanted = build.get("requires") if isinstance(build, dict) else None
+    named = [each for each in wanted if isinstance(each, str)] if isinstance(wanted, list) else ["setuptools"]
+    return ("wheel", *named)
 
 
 def scripts_of(files: Files) -> dict[str, str]:
@@ -62,7 +76,7 @@ def _targets(text: str) -> tuple[dict[str, str], dict[str, int]]:
         if row.startswith("\t"):
             for name in names:
                 recipes[name].append(row.strip().lstrip("@-+"))
-        elif match := _TARGET.match(row):
+        elif len(row) <= WIDEST and len(lines) < TARGETS and (match := _TARGET.match(row)):
             names = match[1].split()
             for name in names:
                 recipes.setdefault(name, [])

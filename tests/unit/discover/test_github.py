@@ -7,6 +7,7 @@ import pytest
 from selfheal_ci.discover.found import Line, Origin
 from tests.unit.discover.samples import CI, found, notes, of_steps, runs, setup
 
+WHEELS = 'export PIP_NO_INDEX=1 PIP_FIND_LINKS="$HOME/.wheels"'
 PYTHON = ". ~/.venv/bin/activate && "
 
 
@@ -54,7 +55,7 @@ def test_several_lines_stop_at_the_first_that_fails() -> None:
     told = of_steps("- run: |\n    pip install flake8\n    flake8 a\n    flake8 b || true\n- run: make test; make lint")
 
     assert list(runs(told).values()) == [
-        "set -e\n. ~/.venv/bin/activate\npip install flake8\nflake8 a\nflake8 b || true",
+        f"set -e\n. ~/.venv/bin/activate\n{WHEELS}\npip install flake8\nflake8 a\nflake8 b || true",
         "set -e\n. ~/.venv/bin/activate\nmake test; make lint",
     ]
 
@@ -85,7 +86,7 @@ def test_of_a_matrix_the_combination_for_this_machine_is_taken() -> None:
         job="strategy: {matrix: {py: ['3.14', '3.11', 'pypy-3.11'], os: [windows-latest, ubuntu-latest]}}",
     )
 
-    assert runs(told) == {"tests": f"{PYTHON}tox -e py3.11"}
+    assert runs(told) == {"tests": f"{PYTHON}{WHEELS} && tox -e py3.11"}
 
 
 @pytest.mark.parametrize(
@@ -133,6 +134,12 @@ def test_a_job_that_cannot_run_here_is_left_out(job: str, why: str) -> None:
     assert not told.steps or not why
 
 
+def test_a_job_that_releases_is_left_out() -> None:
+    told = found({CI: "on: push\njobs: {publish-docs: {runs-on: x, steps: [{run: pytest}]}}\n"})
+
+    assert (told.steps, notes(told)) == ((), {"job publish-docs": "it deploys or releases"})
+
+
 def test_variables_for_later_steps_are_followed() -> None:
     told = of_steps('- run: echo "MODE=x" >> $GITHUB_ENV\n- run: echo "$HOME/bin" >> "$GITHUB_PATH"\n- run: go test')
 
@@ -158,6 +165,12 @@ def test_jobs_that_install_otherwise_do_not_disturb_each_other() -> None:
     ]  # fmt: skip
 
 
+def test_of_a_script_that_is_translated_in_part_only_what_installs_is_kept() -> None:
+    told = of_steps("- run: |\n    sudo apt-get install x\n    npm ci\n    chmod +x y\n- run: npm test")
+
+    assert setup(told) == ["npm ci"]
+
+
 def test_a_build_is_a_step_and_runs_before_those_after_it() -> None:
     told = of_steps("- run: npm ci\n- run: npm run build\n- run: npm test")
 
@@ -169,7 +182,7 @@ def test_a_build_is_a_step_and_runs_before_those_after_it() -> None:
 @pytest.mark.parametrize(
     ("run", "fetches", "step"),
     [
-        ("tox -e py -- -q", "tox -e py --notest", "tox -e py -- -q"),
+        ("tox -e py -- -q", "tox -e py --notest", f"{WHEELS} && tox -e py -- -q"),
         ("nox -s tests", "nox -s tests --install-only", "nox -R -s tests"),
         ("uv run --group dev pytest", "uv run --group dev true", "export UV_OFFLINE=1 && uv run --group dev pytest"),
         ("uv run -p 3.11 python -m pytest", "uv run -p 3.11 true", "export UV_OFFLINE=1 && uv run -p 3.11 python -m pytest"),

@@ -9,6 +9,7 @@ import pytest
 from tests.unit.discover.samples import found, runs, setup
 
 IN = ". ~/.venv/bin/activate && "
+WHEELS = 'export PIP_NO_INDEX=1 PIP_FIND_LINKS="$HOME/.wheels"'
 TESTS = {"tests/test_a.py": ""}
 PROJECT = '[project]\nname = "x"\n'
 
@@ -25,8 +26,9 @@ PROJECT = '[project]\nname = "x"\n'
         ({"package.json": '{"scripts": {"lint": "eslint ."}}', "yarn.lock": ""}, {"node": "yarn run lint"},
          ["yarn install --frozen-lockfile"]),
         ({"Makefile": "test:\n\tctest\n"}, {"tests": "make test"}, []),
-        ({"tox.ini": "[tox]\nenvlist = py39, lint\n[testenv]\n"}, {"py": f"{IN}tox -e py", "lint": f"{IN}tox -e lint"},
-         ["python3 -m venv ~/.venv", f"{IN}pip install tox", f"{{ {IN}tox -e py --notest; }} || true",
+        ({"tox.ini": "[tox]\nenvlist = py39, lint\n[testenv]\n"}, {"py": f"{IN}{WHEELS} && tox -e py", "lint": f"{IN}{WHEELS} && tox -e lint"},
+         ["python3 -m venv ~/.venv", f"{IN}pip install tox",
+          f"{{ {IN}pip download --quiet --dest ~/.wheels wheel setuptools; }} || true", f"{{ {IN}tox -e py --notest; }} || true",
           f"{{ {IN}tox -e lint --notest; }} || true"]),
         ({"noxfile.py": "import nox\n@nox.session(python=['3.9'])\ndef tests(session): ...\n@nox.session(name='lint-it')\n"
           "def other(session): ...\n@nox.session\ndef publish(session): ...\n"},
