@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 
 from selfheal_ci.checks import runs_tests
 from selfheal_ci.discover.found import Files, Found, FoundStep, Job, Line
@@ -12,7 +13,7 @@ from selfheal_ci.discover.lines import anyway
 from selfheal_ci.discover.making import ENVIRONMENT, Made, made
 from selfheal_ci.discover.tasks import tasks_of
 
-MOST_STEPS = 40
+MOST_JOBS, MOST_STEPS = 300, 40  # of a repository
 LONGEST = 40  # letters of a name
 _FETCHES = re.compile(r"\{[\s\S]*\} \|\| true")
 _SAME = re.compile(r"python3? -m (?=pip )| -U\b| --upgrade\b")  # what makes no difference to what is there afterwards
@@ -25,7 +26,7 @@ def composed(jobs: Iterable[Job], files: Files) -> Found:
     tasks, found = tasks_of(files), Found()
     environments: dict[str, frozenset[str]] = {}
     said: set[str] = set()
-    for job in jobs:
+    for job in islice(jobs, MOST_JOBS):
         one = made(job, tasks)
         steps = [step for step in one.steps if step.line.run not in said][: MOST_STEPS - len(found.steps)]
         said |= {step.line.run for step in steps}

@@ -35,7 +35,7 @@ def test_reads_gitlabs_references_and_the_document_behind_inputs() -> None:
         ),
         b"a: &a\n  b: *a\n",
         b"a: " + b"[" * 100 + b"]" * 100,
-        b"[" * 100_000,
+        b"[" * 20_000,
         b"a: [",
         b"\x00",
         b"x\n" * 1_000 + b"a: {",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from selfheal_ci.discover.found import Line, Origin
@@ -216,9 +218,20 @@ def test_actions_and_workflows_of_the_repository_are_followed() -> None:
 
 
 def test_a_workflow_that_calls_itself_ends() -> None:
-    told = found({CI: "on: [push, workflow_call]\njobs:\n  a:\n    uses: ./.github/workflows/ci.yml\n"})
+    calls = "".join(f"  a{number}: {{uses: ./{CI}}}\n" for number in range(500))
+    began = time.monotonic()
+
+    assert found({CI: f"on: [push, workflow_call]\njobs:\n{calls}"}).steps == ()
+    assert time.monotonic() - began < 10
+
+
+@pytest.mark.parametrize("piece", ["${{", "{,", "[ ", "`", "$(", "a;", "make x "])
+def test_a_script_longer_than_anybody_writes_costs_nothing(piece: str) -> None:
+    began = time.monotonic()
+    told = of_steps(f'- run: "{piece * (200_000 // len(piece))}"')
 
     assert told.steps == ()
+    assert time.monotonic() - began < 10
 
 
 @pytest.mark.parametrize("on", ["schedule: [{cron: x}]", "workflow_dispatch:", "push: {tags: ['*']}", "release:"])
