@@ -18,6 +18,7 @@ LONGEST = 40  # letters of a name
 _FETCHES = re.compile(r"\{[\s\S]*\} \|\| true")
 _SAME = re.compile(r"python3? -m (?=pip )| -U\b| --upgrade\b")  # what makes no difference to what is there afterwards
 _TESTS = re.compile(r"(?<![a-z])(?:unit)?tests?(?![a-z])|pytest", re.IGNORECASE)
+_OTHER_CHECKS = re.compile(r"mypy|lint|typing|type[ -]?check|\bdocs?\b", re.IGNORECASE)
 _NEEDS_MORE = re.compile(r"\b(?:make|git|gcc|cc|curl|pre-commit|node|npm|cargo)\b")
 
 
@@ -53,7 +54,8 @@ def foremost(steps: Sequence[FoundStep]) -> FoundStep:
 
 
 def _tests(*words: str) -> bool:
-    return bool(_TESTS.search(" ".join(words)))
+    said = " ".join(words)
+    return bool(_TESTS.search(said)) and not _OTHER_CHECKS.search(said)
 
 
 def _environment(one: Made, known: dict[str, frozenset[str]]) -> str:

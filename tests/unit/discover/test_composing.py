@@ -55,6 +55,13 @@ def test_the_step_that_runs_the_tests_is_known(steps: str, name: str) -> None:
     assert foremost(of_steps(steps, top="").steps).name == name
 
 
+def test_a_check_of_types_runs_no_tests() -> None:
+    job = "{runs-on: x, steps: [{run: %s}]}"
+    told = found({CI: f"on: push\njobs:\n  mypy: {job % 'tox -e mypy-test'}\n  tests: {job % 'tox -e py'}\n"})
+
+    assert foremost(told.steps).name == "tests"
+
+
 def test_the_same_step_in_another_job_is_left_out() -> None:
     job = "{runs-on: x, steps: [{run: 'pip install %s'}, {run: make test}]}"
     told = found({CI: f"on: push\njobs:\n  a: {job % 'a'}\n  b: {job % 'b'}\n"})
