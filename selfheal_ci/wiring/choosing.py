@@ -31,7 +31,7 @@ def chosen(
 
     What nobody configured is said aloud. Raises UsageError when there is no step.
     """
-    takes = _takes_what_is_found(configuration, command, source)
+    takes = _takes_what_is_found(configuration, command, source, environ)
     jobs = failed_jobs(ci, environ, read_token(environ)) if ci and not command and not configuration.settings.step else None
     found = _described(store, source, ci, environ) if takes or jobs else Found()
     if takes and found.steps:
@@ -49,10 +49,14 @@ def chosen(
     return configuration, steps
 
 
-def _takes_what_is_found(configuration: Configuration, command: Sequence[str], source: Source) -> bool:
-    """Whether the project's own files are to be asked for steps: nobody says any, and no environment is there to run in."""
-    said = command or configuration.steps or configuration.origin != config.NOWHERE
-    return not said and not config.usual_environment(source.tree.environment)
+def _takes_what_is_found(
+    configuration: Configuration, command: Sequence[str], source: Source, environ: Mapping[str, str]
+) -> bool:
+    """Whether the project's own files are asked for steps: nobody says any, and no environment is there for the usual."""
+    if command or configuration.steps or configuration.origin != config.NOWHERE:
+        return False
+    there = config.usual_environment(source.tree.environment) or environ.get("VIRTUAL_ENV")
+    return not (there and config.usual_steps(list(source.tree.entries), source.tree.environment))
 
 
 def _described(store: Store, source: Source, ci: Ci | None, environ: Mapping[str, str]) -> Found:

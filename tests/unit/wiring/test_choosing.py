@@ -75,6 +75,18 @@ def test_an_environment_that_is_there_is_used(tmp_path: Path) -> None:
     assert said == ["no steps are configured: taking the usual command, .venv/bin/python -m pytest"]
 
 
+def test_an_environment_that_is_active_is_used(tmp_path: Path) -> None:
+    project = a_repository(tmp_path / "project", {**PROJECT, "tests/test_a.py": ""})
+
+    assert choose(project, None, {"VIRTUAL_ENV": "/somewhere"})[1] == [("tests", "python -m pytest")]
+
+
+def test_an_environment_of_another_language_says_nothing(tmp_path: Path) -> None:
+    project = a_repository(tmp_path / "project", PROJECT)
+
+    assert choose(project, None, {"VIRTUAL_ENV": "/somewhere"})[1] == [("lint", "make lint"), ("unit", "go test")]
+
+
 def test_a_command_or_a_configuration_is_never_added_to(tmp_path: Path) -> None:
     project = a_repository(tmp_path / "project", PROJECT)
 
