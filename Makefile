@@ -5,6 +5,7 @@ UV ?= uv
 UPGRADE ?=
 ENGINE ?=
 ARGS ?=
+FORGES := --extra=github --extra=gitlab
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-long test-dagger test-tools lint format bench lock clean gone
@@ -54,7 +55,7 @@ bench: $(READY) ## what we claim about speed and healing
 
 lock: ## write the files in locks/ anew; needs uv (UPGRADE=1: newest versions)
 	@command -v $(UV) >/dev/null || { echo "make lock: needs uv; install it, or pass UV=/path/to/uv" >&2; exit 2; }
-	set -e; for lock in "dev dev --extra=ledger" "run run" "run run-ledger --extra=ledger"; do \
+	set -e; for lock in "dev dev --extra=ledger $(FORGES)" "run run $(FORGES)" "run run-ledger --extra=ledger $(FORGES)"; do \
 	  set -- $$lock; group=$$1; file=$$2; shift 2; \
 	  $(UV) pip compile pyproject.toml --group $$group "$$@" --output-file locks/$$file.txt --quiet $(if $(UPGRADE),--upgrade) \
 	      --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-config --no-cache --custom-compile-command "make lock"; \

@@ -109,9 +109,10 @@ class Settings:
     )
     max_files: int = _option(10, "integer", "files a fix may change", key="policy.max-files", commands=(HEAL, PUBLISH))
     max_lines: int = _option(400, "integer", "lines a fix may change", key="policy.max-lines", commands=(HEAL, PUBLISH))
-    forge: str = _option(
-        "git", "choice", "where the fix goes", key="publish.forge", flag="--forge", choices=("git",), commands=(PUBLISH,)
-    )
+    forge: str | None = _option(
+        None, "choice", "where the fix goes; default: what the remote's address is of", key="publish.forge", flag="--forge",
+        choices=("git", "github", "gitlab"), commands=(PUBLISH,),
+    )  # fmt: skip
     remote: str = _option(
         "origin", "text", "remote that gets the branch", key="publish.remote", flag="--remote", commands=(PUBLISH,)
     )
@@ -122,6 +123,14 @@ class Settings:
     branch_prefix: str = _option(
         "selfheal/", "text", "how fix branches begin", key="publish.branch-prefix", commands=(PUBLISH,)
     )
+    labels: tuple[str, ...] = _option(
+        ("auto-fix", "self-healing"), "names", "labels of the request", key="publish.labels", commands=(PUBLISH,)
+    )
+    draft: bool = _option(True, "switch", "the request is a draft", key="publish.draft", commands=(PUBLISH,))
+    reviewers: tuple[str, ...] = _option(
+        (), "names", "who is asked to review: names, on GitHub also ORGANISATION/TEAM", key="publish.reviewers",
+        commands=(PUBLISH,),
+    )  # fmt: skip
     remote_asked: bool = False  # no option: whether a person or a trusted file says `remote`, and no test can have
 
 

@@ -55,6 +55,20 @@ class ForgeError(SelfhealError):
     """The remote refused, or did not answer."""
 
 
+class UnwellError(ForgeError):
+    """The forge did not answer this time: what was asked may be done or not. `wait`: how long it asks to be left alone."""
+
+    def __init__(self, message: str, *, hint: str = "", wait: float = 0.0) -> None:
+        super().__init__(message, hint=hint)
+        self.wait = wait
+
+
+class AccessError(ForgeError):
+    """The token is missing, refused, or lacks a right."""
+
+    exit_code = 2
+
+
 class LedgerError(SelfhealError):
     """The ledger broke after it was opened."""
 

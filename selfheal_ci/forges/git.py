@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from selfheal_ci.errors import ForgeError, TargetMovedError, UsageError
+from selfheal_ci.errors import ForgeError
+from selfheal_ci.forges.files import all_taken, are_after, expect_fix_branch, expect_unmoved, has_key, names
 from selfheal_ci.store import Store
 from selfheal_ci.store.remote import KEPT, Address, Remote, branch_ref
 from selfheal_ci.store.trees import make_commit
-from selfheal_ci.values import Changes, Content, PatchedFile, Publication, Published, Tree
+from selfheal_ci.values import Changes, Content, Publication, Published
 
 WHO = "selfheal-ci <selfheal-ci@users.noreply.github.com>"
-MOST_BRANCHES = 20  # of one healing: -2, -3, …
-_BRANCH = re.compile(r"[A-Za-z0-9._/-]+")
 
 
 @dataclass(frozen=True)
@@ -28,16 +26,14 @@ class GitForge:
 
     def publish(self, publication: Publication) -> Published:
         """See Forge."""
-        if not _BRANCH.fullmatch(publication.branch):
-            raise UsageError(f"{publication.branch!r} cannot be a fix branch", hint="see publish.branch-prefix")
+        expect_fix_branch(publication.branch)
         remote = Remote(self.store.git, self.address, self.environ, self.token)
         head = self._head(remote, publication.target)
         commit = self._commit(publication, head)
-        names = [publication.branch, *(f"{publication.branch}-{number}" for number in range(2, MOST_BRANCHES + 1))]
-        for name in names:
+        for name in names(publication.branch):
             if published := self._claim(remote, name, commit, publication):
                 return published
-        raise ForgeError(f"{publication.branch} and the {MOST_BRANCHES - 1} after it hold other fixes", hint=KEPT)
+        raise all_taken(publication.branch)
 
     def _head(self, remote: Remote, target: str) -> str:
         ref = branch_ref(target)
@@ -50,12 +46,7 @@ class GitForge:
     def _commit(self, publication: Publication, head: str) -> str:
         """The same publication on the same head is the same commit, whoever makes it and when."""
         there = self.store.tree(head)
-        for file in publication.files:
-            if not _is_before(file, there):
-                raise TargetMovedError(
-                    f"{file.path} is not the same any more on {publication.target}: the target moved, run heal again",
-                    hint="`selfheal heal` starts from what is there now",
-                )
+        expect_unmoved(publication, there.entries.get)
         healed = self.store.write(there, _changes(publication))
         date = int(self.store.git.run("log", "-1", "--format=%ct", head, "--"))
         return make_commit(self.store.git, healed.id, publication.message, who=WHO, seconds=date, parents=[head])
@@ -78,26 +69,13 @@ class GitForge:
         existing = remote.fetch(branch_ref(name), existing)
         there = self.store.tree(existing)
         if there.id == self.store.tree(commit).id or (
-            all(_is_after(file, there) for file in publication.files) and self._has_key(existing, publication.key)
+            are_after(publication.files, there.entries.get) and has_key(self._message(existing), publication.key)
         ):
             return Published(name, existing, created=False)
         return None
 
-    def _has_key(self, commit: str, key: str) -> bool:
-        told = self.store.git.run("log", "-1", "--format=%B", commit, "--").decode("utf-8", "replace")
-        return f"Selfheal-Key: {key}" in told.splitlines()
-
-
-def _is_before(file: PatchedFile, tree: Tree) -> bool:
-    entry = tree.entries.get(file.path)
-    if file.before is None or entry is None:
-        return file.before is None and entry is None
-    return entry.blob == file.before and (file.after is None or entry.mode == file.mode)
-
-
-def _is_after(file: PatchedFile, tree: Tree) -> bool:
-    entry = tree.entries.get(file.path)
-    return (entry.blob if entry else None) == file.after
+    def _message(self, commit: str) -> str:
+        return self.store.git.run("log", "-1", "--format=%B", commit, "--").decode("utf-8", "replace")
 
 
 def _changes(publication: Publication) -> Changes:

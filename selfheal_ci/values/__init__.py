@@ -23,6 +23,7 @@ from selfheal_ci.values.healings import Healing, PatchedFile, Publication, Publi
 from selfheal_ci.values.ids import diagnostic_id, is_checked, is_test, tool_of
 from selfheal_ci.values.jobs import FailedJob
 from selfheal_ci.values.memories import Flakiness, Remembered, Reserved, Short
+from selfheal_ci.values.requests import Comment, Request, State, commit_marker, commits_in, key_marker
 from selfheal_ci.values.runs import (
     MORE,
     NOTHING_HEARD,
@@ -68,6 +69,7 @@ __all__ = [
     "Changes",
     "Climb",
     "Command",
+    "Comment",
     "Commit",
     "Content",
     "Cost",
@@ -96,12 +98,14 @@ __all__ = [
     "Refused",
     "Rejected",
     "Remembered",
+    "Request",
     "Reserved",
     "Result",
     "Run",
     "Short",
     "Shortfall",
     "Source",
+    "State",
     "Status",
     "Step",
     "Stop",
@@ -112,9 +116,12 @@ __all__ = [
     "Verdict",
     "Verified",
     "blob_id",
+    "commit_marker",
+    "commits_in",
     "diagnostic_id",
     "ids_of",
     "is_checked",
     "is_test",
+    "key_marker",
     "tool_of",
 ]

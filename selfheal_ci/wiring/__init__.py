@@ -175,7 +175,9 @@ def run_publish(
         settings, steps = configuration.settings, configuration.steps
         redactor = Redactor(known_secrets(environ, checkout(asked)))
         builder = Builder(settings, environ, redactor)
-        wishes = publish.Wishes(settings.target, settings.branch_prefix)
+        wishes = publish.Wishes(
+            settings.target, settings.branch_prefix, settings.labels, draft=settings.draft, reviewers=settings.reviewers
+        )
         repository = store.checkout.repository
         publication = publish.check(place, store, builder.policy(), wishes, repository=repository, steps=steps)
         if dry_run:
@@ -186,7 +188,8 @@ def run_publish(
         published = publish.publish(place, publication, builder.forge(store))
         hand_over_publication(place, ci)
     made = "pushed" if published.created else "was there already:"
-    print(redactor.text(f"{made} {published.branch} at {published.commit[:12]}"), file=saying.stream)
+    where = f": {published.url}" if published.url else ""
+    print(redactor.text(f"{made} {published.branch} at {published.commit[:12]}{where}"), file=saying.stream)
     if saying.as_json:
         sys.stdout.write((place / "publish.json").read_text())
     return 0

@@ -26,7 +26,7 @@ from selfheal_ci.remedies.recall import Recall
 from selfheal_ci.remedies.revert import Revert
 from selfheal_ci.remedies.shrunk_revert import ShrunkRevert
 from selfheal_ci.store import Store
-from selfheal_ci.store.remote import Address, address
+from selfheal_ci.store.remote import Address
 
 if TYPE_CHECKING:
     from selfheal_ci.engines.dagger_session import Given
@@ -115,10 +115,9 @@ class Builder:
 
     def forge(self, store: Store) -> Forge:
         """Where the fix goes; the write token is read here, when nothing of the project runs any more."""
-        from selfheal_ci.forges.git import GitForge
+        from selfheal_ci.wiring.forging import forge_for
 
-        to = address(store.checkout, self.settings.remote, asked=self.settings.remote_asked)
-        return GitForge(store, to, write_token(self.environ)(to), self.environ)
+        return forge_for(store, self.settings, self.environ)
 
     def _model(self, meter: Meter, tell: Observer) -> Remedy:
         from selfheal_ci.remedies.model.remedy import ModelRemedy

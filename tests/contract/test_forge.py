@@ -15,17 +15,21 @@ import pytest
 
 from selfheal_ci.errors import ForgeError, TargetMovedError, UsageError
 from selfheal_ci.forges.git import GitForge
+from selfheal_ci.forges.requests import RequestForge
+from selfheal_ci.ports import Forge
 from selfheal_ci.store import open_store
 from selfheal_ci.store.git import ENVIRONMENT
 from selfheal_ci.store.remote import Address, Remote, address
 from selfheal_ci.values import PatchedFile, Publication, Published
 from tests.builders import a_publication, a_repository, branches, commit, git, put
+from tests.forge_servers import a_server, a_service
 
 BROKEN = b"def total(a):\n    return 0\n"
 FIXED = b"def total(a):\n    return sum(a)\n"
 KEY = a_publication().key
 BRANCH = a_publication().branch
 Publish = Callable[[Publication], Published]
+Made = Callable[[], Forge]
 
 
 def blob(data: bytes) -> str:
@@ -60,10 +64,30 @@ def opened(tmp_path: Path) -> Iterator[Callable[[Path], GitForge]]:
         yield open_
 
 
+@pytest.fixture(params=["git", "github", "gitlab"])
+def forge(request: pytest.FixtureRequest, project: Path, remote: Path, opened: Callable[[Path], GitForge]) -> Iterator[Made]:
+    """A new forge each time, as in a new job: a store of its own, no memory."""
+    if request.param == "git":
+        yield lambda: opened(project)
+        return
+    with a_server(request.param, remote) as server:
+        yield lambda: RequestForge(a_service(server))
+        assert server.problems == []
+
+
 @pytest.fixture
-def publish(project: Path, opened: Callable[[Path], GitForge]) -> Publish:
-    """Each publication from a store of its own, as in a new job."""
+def publish(forge: Made) -> Publish:
+    return lambda publication: forge().publish(publication)
+
+
+@pytest.fixture
+def push(project: Path, opened: Callable[[Path], GitForge]) -> Publish:
+    """By git."""
     return lambda publication: opened(project).publish(publication)
+
+
+def where(published: Published) -> tuple[str, str, bool]:
+    return published.branch, published.commit, published.created
 
 
 def a_fix(**more: object) -> Publication:
@@ -84,11 +108,17 @@ def test_the_fix_is_one_commit_on_the_head_of_the_target(publish: Publish, proje
 
     published = publish(a_fix())
 
-    assert published == Published(BRANCH, branches(remote)[BRANCH], created=True)
+    assert where(published) == (BRANCH, branches(remote)[BRANCH], True)
     assert git(remote, "rev-list", "--parents", "-1", BRANCH).split() == [published.commit, head]
     assert git(remote, "show", f"{BRANCH}:cart.py").encode() == FIXED.strip()
     assert git(remote, "diff", "--name-status", "main", BRANCH) == "M\tcart.py"
     assert branches(remote)["main"] == head
+    assert git(remote, "show", "--no-patch", "--format=%(trailers:key=Selfheal-Key,valueonly)", BRANCH) == KEY
+
+
+def test_git_commits_under_a_name_of_our_own_at_the_time_of_the_head(push: Publish, remote: Path) -> None:
+    push(a_fix())
+
     shown = git(remote, "show", "--no-patch", "--format=%an <%ae>%n%cn%n%ct%n%(trailers:key=Selfheal-Key,valueonly)", BRANCH)
     assert shown.split("\n")[:4] == ["selfheal-ci <selfheal-ci@users.noreply.github.com>", "selfheal-ci", "1700000000", KEY]
 
@@ -103,7 +133,7 @@ def test_new_and_deleted_files_are_published(publish: Publish, remote: Path) -> 
 def test_publishing_twice_is_once(publish: Publish, remote: Path) -> None:
     first = publish(a_fix())
 
-    assert publish(a_fix()) == Published(first.branch, first.commit, created=False)
+    assert where(publish(a_fix())) == (first.branch, first.commit, False)
     assert set(branches(remote)) == {"main", BRANCH}
 
 
@@ -113,17 +143,17 @@ def test_the_first_is_found_when_the_target_went_on_elsewhere(publish: Publish, 
     commit(clone, {"other.py": "x = 2\n"})
     git(clone, "push", "--quiet", "origin", "main")
 
-    assert publish(a_fix()) == Published(first.branch, first.commit, created=False)
+    assert where(publish(a_fix())) == (first.branch, first.commit, False)
 
 
 def test_another_fix_under_the_name_is_left_alone(publish: Publish, remote: Path) -> None:
-    taken = publish(a_fix(files=(a_file(after=b"something else\n"),)))
+    taken = publish(a_fix(key="f" * 64, files=(a_file(after=b"something else\n"),)))
 
     published = publish(a_fix())
     again = publish(a_fix())
 
     assert published.branch == f"{BRANCH}-2"
-    assert again == Published(published.branch, published.commit, created=False)
+    assert where(again) == (published.branch, published.commit, False)
     assert branches(remote)[BRANCH] == taken.commit
 
 
@@ -135,20 +165,19 @@ def test_a_branch_of_a_person_under_the_name_is_left_alone(publish: Publish, pro
     assert branches(remote)[BRANCH] == before[BRANCH]
 
 
-def test_two_publishers_at_once_make_one_branch(project: Path, remote: Path, opened: Callable[[Path], GitForge]) -> None:
+def test_two_publishers_at_once_make_one_branch(remote: Path, forge: Made) -> None:
     for number in range(20):
-        branch = f"selfheal/tests-{number}"
+        fix = a_fix(branch=f"selfheal/tests-{number}", key=f"{number:064x}")
         start = threading.Barrier(2)
-        forges = [opened(project), opened(project)]
 
-        def publish(forge: GitForge, branch: str = branch, start: threading.Barrier = start) -> Published:
+        def publish(forge: Forge, fix: Publication = fix, start: threading.Barrier = start) -> Published:
             start.wait()
-            return forge.publish(a_fix(branch=branch))
+            return forge.publish(fix)
 
         with ThreadPoolExecutor(2) as pool:
-            both = list(pool.map(publish, forges))
+            both = list(pool.map(publish, [forge(), forge()]))
 
-        assert both[0].commit == both[1].commit == branches(remote)[branch]
+        assert both[0].commit == both[1].commit == branches(remote)[fix.branch]
         assert sorted(published.created for published in both) == [False, True]
     assert len(branches(remote)) == 21
 
@@ -305,7 +334,7 @@ def test_a_token_is_shown_to_nobody(project: Path, tmp_path: Path) -> None:
 
 
 def test_nothing_that_the_checkout_configures_runs_or_redirects(
-    publish: Publish, tmp_path: Path, project: Path, remote: Path
+    push: Publish, tmp_path: Path, project: Path, remote: Path
 ) -> None:
     stolen = a_repository(tmp_path / "thief", {"x": ""}, remote=tmp_path / "stolen.git")
     touch = f"touch {tmp_path}/ran"
@@ -325,7 +354,7 @@ def test_nothing_that_the_checkout_configures_runs_or_redirects(
         )
     put(project, {".git/info/attributes": "* filter=x\n"})
 
-    publish(a_fix())
+    push(a_fix())
 
     assert not (tmp_path / "ran").exists()
     assert set(branches(remote)) == {"main", BRANCH}
@@ -334,7 +363,7 @@ def test_nothing_that_the_checkout_configures_runs_or_redirects(
 
 
 def test_our_own_environment_redirects_nothing(
-    publish: Publish, tmp_path: Path, remote: Path, monkeypatch: pytest.MonkeyPatch
+    push: Publish, tmp_path: Path, remote: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     a_repository(tmp_path / "thief", {"x": ""}, remote=tmp_path / "stolen.git")
     monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
@@ -343,7 +372,7 @@ def test_our_own_environment_redirects_nothing(
     monkeypatch.setenv("GIT_DIR", str(tmp_path / "stolen.git"))
     monkeypatch.setenv("GIT_AUTHOR_NAME", "Mallory")
 
-    published = publish(a_fix())
+    published = push(a_fix())
 
     monkeypatch.undo()
     assert branches(remote)[BRANCH] == published.commit
