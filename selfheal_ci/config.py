@@ -85,6 +85,9 @@ class Settings:
     cache_max_size: str = _option(
         "10g", "size", "what all prepared states may take; 0: nothing is kept", key="cache.max-size", least=0
     )
+    dagger_hosts: tuple[str, ...] = _option(
+        (), "names", "runner hosts of Dagger engines, tried in order; the next one where one is lost", key="dagger.hosts"
+    )
     ledger: str | None = _option(
         None, "text", "sqlite:///FILE or postgresql://…, which keeps costs, flaky tests and green revisions", key="ledger",
         flag="--ledger",
@@ -174,6 +177,12 @@ def load(texts: Mapping[str, bytes], asked: Mapping[str, Any], *, where: str = "
         hint = "say it with --ledger or SELFHEAL_LEDGER, or name the file with --config"
         raise UsageError(
             f"`ledger` in {origin} is not followed: tests could have written it, and it says where to write", hint=hint
+        )
+    if not trusted and values.get("dagger_hosts"):
+        hint = "name the file with --config, or say one host in _EXPERIMENTAL_DAGGER_RUNNER_HOST"
+        raise UsageError(
+            f"`dagger.hosts` in {origin} is not followed: tests could have written it, and it says what is started",
+            hint=hint,
         )
     steps = tuple(_step(key, step, origin) for key, step in table.get("steps", {}).items())
     said = _said(asked)

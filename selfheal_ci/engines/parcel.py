@@ -32,13 +32,15 @@ Prints = Mapping[str, tuple[str, bytes]]  # path → mode, digest of the bytes
 
 
 def pack_tree(folder: Path, into: Path) -> Prints:
-    """Pack an exported tree into `into`/tree.tar, the same bytes for the same tree, and give each path's print."""
+    """Pack an exported tree into `into`, the same bytes for the same tree, and give each path's print."""
     prints: dict[str, tuple[str, bytes]] = {}
     with _archive(into / "tree.tar") as archive:
         for path, source in _walk(folder):
             content = _content(source)
             prints[path] = _print(content)
             _add(archive, path, content)
+    (into / "known").write_bytes(b"".join(os.fsencode(path) + b"\0" for path in prints))
+    (into / "survey.sh").write_bytes((files("selfheal_ci.engines") / "survey.sh").read_bytes())
     return prints
 
 

@@ -63,7 +63,10 @@ class Builder:
             if not settings.setup:
                 hint = 'write setup = ["pip install …"]; environment folders such as .venv are not sent into containers'
                 raise UsageError("the Dagger engine needs `setup`, and there is none", hint=hint)
-            return DaggerEngine(store.export, work, settings.image, limits, self.environ, concurrency, given)
+            return DaggerEngine(
+                store.export, work, settings.image, limits, self.environ, concurrency, given,
+                hosts=settings.dagger_hosts, archives=store.checkout.folder, warn=self.warn,
+            )  # fmt: skip
         return self.local(store, work, branch)
 
     def local(self, store: Store, work: Path, branch: str | None) -> LocalEngine:

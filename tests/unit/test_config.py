@@ -138,6 +138,16 @@ def test_a_ledger_that_tests_could_have_named_is_not_followed() -> None:
     assert load(said, {"ledger": "sqlite:///a"}, trusted=False).settings.ledger == "sqlite:///a"
 
 
+def test_hosts_that_tests_could_have_written_are_not_followed() -> None:
+    said = {".selfheal.toml": b'[dagger]\nhosts = ["image://evil", "tcp://other:1"]\n'}
+
+    with pytest.raises(UsageError, match=r"`dagger\.hosts` in \.selfheal\.toml is not followed") as told:
+        load(said, {}, trusted=False)
+
+    assert "--config" in told.value.hint
+    assert load(said, {}).settings.dagger_hosts == ("image://evil", "tcp://other:1")
+
+
 def test_who_said_the_remote_is_remembered() -> None:
     said = {".selfheal.toml": b"[publish]\nremote = 'x'\n"}
 
