@@ -72,9 +72,12 @@ def refused_by_engine(said: str) -> EngineError:
     """What an answer means that is none."""
     if GONE.search(said):
         return LostError(f"the Dagger engine is gone: {short(said)}", hint=LOST)
-    if meaning := _meaning(said, (FULL,)):
-        return EngineError(f"{meaning[0]}: {short(said)}", hint=meaning[1])
-    return RefusedError(said)
+    return full_disk(said) if re.search(FULL[0], said) else RefusedError(said)
+
+
+def full_disk(said: str) -> EngineError:
+    """There is no room left where the engine writes."""
+    return EngineError(f"{FULL[1]}: {short(said)}", hint=FULL[2])
 
 
 def no_image(said: str, image: str) -> EngineError | None:

@@ -9,7 +9,7 @@ FILE_BLOCKS=2048     # the largest changed file
 MOST_FILES=20000     # more changed files are not looked at
 MOST_BYTES=268435456 # and not more bytes than this together
 
-# ROOT ID TIMEOUT PROCESSES MEMORY (KiB) HEAD (blocks of 4096) TAIL (bytes) LINE REPORTS SUPPORT; add_env, add_globs
+# ROOT ID TIMEOUT PROCESSES MEMORY DISK (KiB) HEAD (blocks of 4096) TAIL (bytes) LINE REPORTS SUPPORT; add_env, add_globs
 . "$HERE/settings" || exit 96
 rm -rf "$OUT" && mkdir -p "$OUT/tree" "$OUT/reports" && chmod 700 "$OUT" || exit 96
 
@@ -51,18 +51,36 @@ keep_output() {
   rm -f "$OUT/counted"
 }
 
-# No engine limits the memory of one process group: sum what the user's processes hold, five times a second.
-watch_memory() {
+# No engine limits one run: look five times a second at what the user's processes hold, how many they are, and how much
+# less the disk has than when the run began. Others write there, too: what counts is what the user's new files take.
+watch() {
+  most=0
+  room=$(free_space)
   while sleep 0.2; do
-    held=$(cat /proc/[0-9]*/status 2>/dev/null | awk -v id="$ID" '
+    now=$(cat /proc/[0-9]*/status 2>/dev/null | awk -v id="$ID" '
       /^Uid:/ { mine = $2 == id }
-      /^VmRSS:/ && mine { total += $2 }
-      END { printf "%d", total }')
-    if [ "${held:-0}" -gt "$MEMORY" ]; then
+      /^VmRSS:/ && mine { held += $2 }
+      /^Threads:/ && mine { threads += $2 }
+      END { printf "%d %d", held, threads }')
+    threads=${now#* }
+    [ "${threads:-0}" -le "$most" ] || { most=$threads && echo "$most" >"$OUT/most"; }
+    if [ "${now% *}" -gt "$MEMORY" ]; then
       : >"$OUT/memory"
       kill_all
+    elif [ $((room - $(free_space))) -gt "$DISK" ]; then
+      room=$(free_space)
+      [ "$(written)" -le "$DISK" ] || { : >"$OUT/disk" && kill_all; }
     fi
   done
+}
+
+free_space() { # KiB
+  df -Pk "$ROOT" | awk 'NR == 2 { printf "%d", $4 }'
+}
+
+written() { # KiB
+  find "$ROOT" /home/selfheal /tmp /var/tmp -xdev -user "$ID" -newer "$OUT/stamp" -type f -exec stat -c %b {} + 2>/dev/null |
+    awk '{ n += $1 } END { printf "%d", n / 2 }'
 }
 
 # GNU's find compares file times to the tick of the kernel, and the time of the last change of any kind. That of busybox
@@ -86,9 +104,9 @@ run() {
   mkfifo "$OUT/printed"
   keep_output <"$OUT/printed" &
   keeper=$!
-  watch_memory &
-  watcher=$!
   set_stamp
+  watch &
+  watcher=$!
   read -r began _ </proc/uptime
   (
     cd "$ROOT" || exit 96
@@ -151,6 +169,7 @@ collect() {
     find . -type f -size -$((REPORT_BLOCKS + 1)) -print0 >"$OUT/reported"
     if fits "$OUT/reported"; then copy "$OUT/reports" <"$OUT/reported"; fi
   fi
+  free_space >"$OUT/room"
   cd "$OUT" && tar -cf left.tar status reports tree && rm -rf reports tree changed reported stamp
 }
 

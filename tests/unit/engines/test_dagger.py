@@ -199,6 +199,28 @@ def test_a_run_has_no_more_processes_than_allowed(tmp_path: Path, stub: Stub) ->
     assert "all\n" not in run.output.text
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="the stub has a second uid only as root")
+def test_a_run_that_starts_too_many_processes_is_told_as_that(tmp_path: Path, stub: Stub) -> None:
+    threads = "import threading, time\nfor n in range(120): threading.Thread(target=time.sleep, args=(3,)).start()"
+    limits = Limits(processes=80)
+    with an_engine(tmp_path, stub.environ, limits=limits, concurrency=1).prepare(TREE, Recipe()) as sandbox:
+        run = sandbox.run(Command(f"{sys.executable} -c '{threads}'", timeout=30))
+
+    assert (run.stop, run.exit_code) == (Stop.PROCESSES, None), run.output.text
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="the stub has a second uid only as root")
+@pytest.mark.parametrize("place", ["big", "~/big", "/var/tmp/big"])
+def test_a_run_that_writes_too_much_is_stopped(tmp_path: Path, stub: Stub, place: str) -> None:
+    write = f"for n in $(seq 40); do head -c 5000000 /dev/zero >>{place}; sleep 0.1; done"
+    with an_engine(tmp_path, stub.environ, limits=Limits(disk=20 << 20)).prepare(TREE, Recipe()) as sandbox:
+        run = sandbox.run(Command(f"echo said; {write}", timeout=30))
+
+    assert (run.stop, run.exit_code) == (Stop.DISK, None)
+    assert run.output.text.startswith("said\n")
+    assert run.seconds < 10
+
+
 def test_a_command_may_have_twice_as_much_of_what_ran_out(tmp_path: Path, stub: Stub) -> None:
     limits = Limits(memory=200 << 20, processes=20)
     with an_engine(tmp_path, stub.environ, limits=limits, concurrency=1).prepare(TREE, Recipe()) as sandbox:
