@@ -207,6 +207,7 @@ class Stub:
         self._lock = threading.Lock()
         self._objects: dict[str, Value] = {}
         self._services: dict[str, subprocess.Popen[bytes]] = {}
+        self.entrypoints: dict[str, tuple[str, ...]] = {}  # of the images that services are of
         self.started: list[str] = []  # every service that was started
         self._layers: dict[str, Layers] = {}
         self._busy: dict[str, threading.Lock] = {}
@@ -248,6 +249,10 @@ class Stub:
             type_resolver=lambda value, *_: value.type_name,
         )
         return dict(result.formatted)
+
+    @property
+    def services(self) -> list[subprocess.Popen[bytes]]:
+        return list(self._services.values())
 
     # values --------------------------------------------------------------------------------------------------------
 
@@ -297,7 +302,7 @@ class Stub:
         return layers
 
     def image(self, name: str) -> Layers:
-        return Layers(f"FROM {name}", (self._base,))
+        return Layers(f"FROM {name}", (self._base,), argv=self.entrypoints.get(name, ()))
 
     def run(self, layers: Layers, argv: Sequence[str], connection: socket.socket) -> Layers:
         """What withExec makes of a container; its services are there for it."""

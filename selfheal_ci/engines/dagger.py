@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from selfheal_ci.engines import dockerfile
 from selfheal_ci.engines.dagger_line import Line, Place
+from selfheal_ci.engines.dagger_services import SERVICE_DIED, STARTING, no_service, served
 from selfheal_ci.engines.dagger_session import Given, environments, open_session
 from selfheal_ci.engines.dagger_state import MARGIN, Ready, State, last_words
 from selfheal_ci.engines.dagger_words import LostError, RefusedError, refused_by_engine
@@ -101,13 +102,15 @@ class DaggerSandbox:
         return self.line.ask(lambda ready: ready.made)
 
     def run(self, command: Command, changes: Changes = NOTHING) -> Run:
-        """See Sandbox. A run whose engine is lost is run again, by the next engine that answers."""
+        """See Sandbox. A run whose engine is lost, or whose service died, is run again: by the next engine that answers."""
         folder = Path(tempfile.mkdtemp(prefix="run-", dir=self.folder))
         folder.chmod(0o755)
         try:
             (folder / "changes").mkdir()
             self.parcel.write(folder / "changes", command, changes)
             out = self.line.ask(partial(self._execute, command, folder))
+            if (out / SERVICE_DIED).exists():
+                out = self.line.ask(partial(self._execute, command, folder))
             return self.parcel.read(out, command, changes)
         finally:
             shutil.rmtree(folder)
@@ -121,23 +124,32 @@ class DaggerSandbox:
         import dagger  # noqa: PLC0415
 
         out = Path(tempfile.mkdtemp(prefix="out-", dir=folder))
-        text = dockerfile.with_run(ready.dockerfile, network=command.network)
-        built = ready.build(text, ready.session.folder(folder / "changes"), uuid.uuid4().hex)
-        left = built.directory(dockerfile.OUT)
+        changed, nonce = ready.session.folder(folder / "changes"), uuid.uuid4().hex
+        if command.services:
+            ran = served(ready, command.services, changed, nonce)
+        else:
+            ran = ready.build(dockerfile.with_run(ready.dockerfile, network=command.network), changed, nonce)
+        left = ran.directory(dockerfile.OUT)
         try:
-            ready.session.ask(lambda: left.export(str(out)), within=command.timeout + MARGIN)
+            ready.session.ask(
+                lambda: left.export(str(out)), within=command.timeout + MARGIN + STARTING * len(command.services)
+            )
         except dagger.ExecError as broken:
-            raise _why_not_run(broken) from broken
+            raise _why_not_run(broken, command) from broken
+        except RefusedError as refused:
+            raise no_service(refused.said, command.services) or refused from refused
         return out
 
 
-def _why_not_run(broken: dagger.ExecError) -> EngineError:
+def _why_not_run(broken: dagger.ExecError, command: Command) -> EngineError:
     """A command that fails leaves by 0; so this is the wrapper, or what the engine does around it."""
     if broken.exit_code == dockerfile.CHANGES_FAILED:
         return EngineError(f"a change cannot be laid over the tree: {last_words(broken)}", hint="mend `setup`")
     why = refused_by_engine(last_words(broken))
     if not isinstance(why, LostError | RefusedError):
         return why
+    if unserved := no_service(last_words(broken), command.services):
+        return unserved
     return LostError(
         f"a run broke inside the Dagger engine (exit code {broken.exit_code}): {last_words(broken)}",
         hint="run again; 137 is an engine out of memory: give it more, or lower --concurrency",

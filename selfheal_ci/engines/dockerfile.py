@@ -88,10 +88,13 @@ def with_survey(frozen: str, root: str) -> str:
     return frozen + _run(["--network=none", MOUNT_TREE], ["sh", "-c", SURVEY, "sh", root]) + "\n"
 
 
+RUN = ("sh", "/.selfheal/changes/run.sh")
+
+
 def with_run(frozen: str, *, network: bool) -> str:
     """The frozen state and one run on it; a new NONCE makes it run again."""
     flags = [*(() if network else ("--network=none",)), MOUNT_CHANGES]
-    return frozen + "\n".join(["USER 0:0", "ARG NONCE", _run(flags, ["sh", "/.selfheal/changes/run.sh"])]) + "\n"
+    return frozen + "\n".join(["USER 0:0", "ARG NONCE", _run(flags, RUN)]) + "\n"
 
 
 def _run(flags: Sequence[str], argv: Sequence[str]) -> str:

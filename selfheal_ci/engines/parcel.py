@@ -110,6 +110,7 @@ class Parcel:
             "HEAD": str(blocks),
             "TAIL": str(limits.output - blocks * BLOCK),
             "NETWORK": "yes" if command.network else "",
+            "SERVICES": " ".join(f"{each.name}:{port}" for each in command.services for port in each.ports),
             "LINE": command.shell,
             "REPORTS": REPORTS,
             "SUPPORT": SUPPORT,

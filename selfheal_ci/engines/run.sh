@@ -9,7 +9,8 @@ FILE_BLOCKS=2048     # the largest changed file
 MOST_FILES=20000     # more changed files are not looked at
 MOST_BYTES=268435456 # and not more bytes than this together
 
-# ROOT ID TIMEOUT PROCESSES MEMORY DISK (KiB) HEAD (blocks of 4096) TAIL (bytes) LINE REPORTS SUPPORT; add_env, add_globs
+# ROOT ID TIMEOUT PROCESSES MEMORY DISK (KiB) HEAD (blocks of 4096) TAIL (bytes) NETWORK SERVICES
+# (HOST:PORT …) LINE REPORTS SUPPORT; add_env, add_globs
 . "$HERE/settings" || exit 96
 rm -rf "$OUT" && mkdir -p "$OUT/tree" "$OUT/reports" && chmod 700 "$OUT" || exit 96
 
@@ -114,6 +115,7 @@ run() {
     add_env "$@"
   ) </dev/null >"$OUT/printed" 2>&1
   code=$?
+  [ "$code" -eq 0 ] || ask_services
   read -r ended _ </proc/uptime
   kill_all
   kill "$watcher"
@@ -121,6 +123,24 @@ run() {
   rm -f "$OUT/printed"
   printf '{"exit-code": %d}\n' "$code" >"$OUT/status"
   echo "$began $ended" >"$OUT/times"
+}
+
+# With what the image has; where that is nothing, nobody can tell.
+answers() { # HOST PORT
+  if command -v bash >/dev/null; then
+    timeout 3 bash -c ': >/dev/tcp/$0/$1' "$1" "$2"
+  elif command -v python3 >/dev/null; then
+    timeout 3 python3 -c 'import socket, sys; socket.create_connection(sys.argv[1:3])' "$1" "$2"
+  elif command -v nc >/dev/null; then
+    timeout 3 nc -z "$1" "$2"
+  fi 2>/dev/null
+}
+
+# A step that failed because a service died says nothing of the code.
+ask_services() {
+  for place in $SERVICES; do
+    answers "${place%:*}" "${place#*:}" || : >"$OUT/service"
+  done
 }
 
 # The last words of add_env: everything that stands between us and the command.

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import signal
+import socket
 import sys
 import tarfile
 import textwrap
@@ -21,7 +22,7 @@ import pytest
 from selfheal_ci.engines.dagger import DaggerEngine
 from selfheal_ci.engines.dagger_session import Given
 from selfheal_ci.errors import EngineError, SelfhealError, UsageError
-from selfheal_ci.values import NOTHING, Changes, Command, Content, Limits, Recipe, Stop
+from selfheal_ci.values import NOTHING, Changes, Command, Content, Limits, Recipe, Service, Stop
 from tests.builders_tree import a_tree, exporter
 from tests.dagger_stub import Faults, Stub
 
@@ -258,6 +259,72 @@ def test_the_trees_own_programs_are_not_ours(tmp_path: Path, stub: Stub) -> None
 
     assert run.output.text == "evil\n"
     assert run.changed == Changes({"a.txt": Content(b"new\n")})
+
+
+# services -------------------------------------------------------------------------------------------------------------
+
+COUNTER = """
+import http.server, os
+class Answer(http.server.BaseHTTPRequestHandler):
+    seen = 0
+    def do_GET(self):
+        Answer.seen += 1
+        body = f"{os.environ['WORD']} {Answer.seen}\\n".encode()
+        self.send_response(200); self.send_header("Content-Length", str(len(body))); self.end_headers(); self.wfile.write(body)
+        self.wfile.flush()
+        os._exit(0) if self.path == "/die" else None
+    def log_message(self, *_): pass
+http.server.HTTPServer(("127.0.0.1", int(os.environ["PORT"])), Answer).serve_forever()
+"""
+
+
+def a_service(stub: Stub, code: str = COUNTER) -> Service:
+    """One that counts how often it is asked, on a port that nobody has."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    stub.entrypoints["counter"] = (sys.executable, "-c", code)
+    return Service("db", "counter", {"WORD": "asked", "PORT": str(port)}, ports=(port,))
+
+
+def ask(service: Service, path: str = "") -> str:
+    return (
+        f"{sys.executable} -c \"import urllib.request as u; print(u.urlopen('http://db:{service.ports[0]}/{path}').read())\""
+    )
+
+
+def test_a_step_reaches_its_service_and_each_run_has_its_own(tmp_path: Path, stub: Stub) -> None:
+    service = a_service(stub)
+    with an_engine(tmp_path, stub.environ).prepare(TREE, Recipe()) as sandbox:
+        command = Command(f"cat a.txt; {ask(service)}; {ask(service)}; exit 3", timeout=20, services=(service,))
+        first = sandbox.run(command, Changes({"a.txt": Content(b"b\n")}))
+        for process in stub.services:
+            process.kill()  # as an engine stops one that nobody uses any more; the port is the same here
+        second = sandbox.run(command)
+
+    assert (first.exit_code, second.exit_code) == (3, 3), first.output.text
+    assert first.output.text == "b\nb'asked 1\\n'\nb'asked 2\\n'\n"
+    assert second.output.text == "a\nb'asked 1\\n'\nb'asked 2\\n'\n"
+
+
+def test_a_service_that_died_is_started_again_and_the_step_runs_once_more(tmp_path: Path, stub: Stub) -> None:
+    service = a_service(stub)
+    with an_engine(tmp_path, stub.environ).prepare(TREE, Recipe()) as sandbox:
+        dying = sandbox.run(Command(f"{ask(service, 'die')}; {ask(service)}", timeout=20, services=(service,)))
+
+    assert stub.started == ["db", "db"]
+    assert dying.exit_code == 1
+    assert "refused" in dying.output.text
+
+
+def test_a_service_that_does_not_start_is_no_failing_test(tmp_path: Path, stub: Stub) -> None:
+    service = a_service(stub, "raise SystemExit('no data folder')")
+    with an_engine(tmp_path, stub.environ).prepare(TREE, Recipe()) as sandbox:
+        with pytest.raises(EngineError, match=r"a service of the step \(db\) does not run") as told:
+            sandbox.run(Command("true", timeout=20, services=(service,)))
+        with pytest.raises(EngineError, match="the image missing:1 is not there"):
+            sandbox.run(Command("true", timeout=20, services=(Service("db", "missing:1"),)))
+
+    assert "[steps.NAME.services]" in told.value.hint
 
 
 # losing things -------------------------------------------------------------------------------------------------------
