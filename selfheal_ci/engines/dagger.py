@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from selfheal_ci.engines import dockerfile
 from selfheal_ci.engines.dagger_line import Line, Place
-from selfheal_ci.engines.dagger_services import SERVICE_DIED, STARTING, no_service, served
+from selfheal_ci.engines.dagger_services import SERVICE_DIED, STARTING, ServiceError, no_service, served
 from selfheal_ci.engines.dagger_session import Given, environments, open_session
 from selfheal_ci.engines.dagger_state import MARGIN, Ready, State, last_words
 from selfheal_ci.engines.dagger_words import LostError, RefusedError, refused_by_engine
@@ -101,6 +101,11 @@ class DaggerSandbox:
         """See Sandbox."""
         return self.line.ask(lambda ready: ready.made)
 
+    @property
+    def version(self) -> str:
+        """Of the engine that answers now."""
+        return self.line.ask(lambda ready: ready.session.ask(ready.session.client.version, within=MARGIN))
+
     def run(self, command: Command, changes: Changes = NOTHING) -> Run:
         """See Sandbox. A run whose engine is lost, or whose service died, is run again: by the next engine that answers."""
         folder = Path(tempfile.mkdtemp(prefix="run-", dir=self.folder))
@@ -108,16 +113,22 @@ class DaggerSandbox:
         try:
             (folder / "changes").mkdir()
             self.parcel.write(folder / "changes", command, changes)
-            out = self.line.ask(partial(self._execute, command, folder))
-            if (out / SERVICE_DIED).exists():
-                out = self.line.ask(partial(self._execute, command, folder))
-            return self.parcel.read(out, command, changes)
+            return self.parcel.read(self._served(command, folder), command, changes)
         finally:
             shutil.rmtree(folder)
 
     def stop(self) -> None:
         """See Sandbox."""
         self.line.stop()
+
+    def _served(self, command: Command, folder: Path) -> Path:
+        """Run it, and once more where a service did not start or did not answer in the end."""
+        execute = partial(self._execute, command, folder)
+        try:
+            out = self.line.ask(execute)
+        except ServiceError:
+            return self.line.ask(execute)
+        return self.line.ask(execute) if (out / SERVICE_DIED).exists() else out
 
     def _execute(self, command: Command, folder: Path, ready: Ready) -> Path:
         """Run it, and give the folder with what it left."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from selfheal_ci.engines import dockerfile
 from selfheal_ci.engines.dagger_state import Ready
-from selfheal_ci.engines.dagger_words import LostError, no_image, short
+from selfheal_ci.engines.dagger_words import no_image, short
 from selfheal_ci.errors import EngineError
 from selfheal_ci.values import Service
 
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 SERVICE_DIED = "service"  # the file by which run.sh says that one did not answer any more
 STARTING = 120.0  # seconds for each to be pulled and ready
+
+
+class ServiceError(EngineError):
+    """A service did not start: another try may do better."""
 
 
 def served(ready: Ready, services: Sequence[Service], changes: dagger.Directory, nonce: str) -> dagger.Container:
@@ -37,7 +41,7 @@ def no_service(said: str, services: Sequence[Service]) -> EngineError | None:
         return None
     names = ", ".join(service.name for service in services)
     hint = "look at its image, env, ports and health in [steps.NAME.services]"
-    return LostError(f"a service of the step ({names}) does not run: {short(said)}", hint=hint)
+    return ServiceError(f"a service of the step ({names}) does not run: {short(said)}", hint=hint)
 
 
 def _started(ready: Ready, service: Service, nonce: str) -> dagger.Service:
