@@ -43,6 +43,7 @@ SCHEMA = """
     currentModule: CurrentModule!
     directory: Directory!
     container: Container!
+    secret(uri: String!): Secret!
     node(id: ID!): Node
   }
   type Host {
@@ -65,7 +66,9 @@ SCHEMA = """
   type File implements Node {
     id: ID!
     contents: String!
+    export(path: String!): String!
   }
+  type Secret implements Node { id: ID!, plaintext: String! }
   type EnvVariable implements Node { id: ID!, name: String!, value: String! }
   type Container implements Node {
     id: ID!
@@ -85,7 +88,7 @@ SCHEMA = """
     withExec(args: [String!]!, useEntrypoint: Boolean = false): Container!
     asService(useEntrypoint: Boolean = false): Service!
   }
-  type Service implements Node { id: ID!, start: ID!, stop(kill: Boolean = false): ID! }
+  type Service implements Node { id: ID!, start: ID!, stop(kill: Boolean = false): ID!, endpoint(scheme: String = ""): String! }
 """
 SYSTEM_FILES = ("alternatives", "ld.so.cache", "ssl", "mime.types", "services", "protocols", "localtime")
 SETPRIV = """#!/bin/sh
@@ -447,8 +450,12 @@ class Session:
     def container(self) -> Shown:
         return Shown(self, Layers("nothing", ()))
 
+    def secret(self, uri: str) -> Shown:
+        return Shown(self, Variable(uri, os.environ[uri.removeprefix("env://")]), "Secret")
+
     def node(self, id: str) -> Shown:
-        return Shown(self, self.stub.recall(id), "Service" if id.startswith("Service:") else "")
+        kind = id.partition(":")[0]
+        return Shown(self, self.stub.recall(id), kind if kind in {"Service", "Secret"} else "")
 
     @dataclass(frozen=True)
     class Files:
@@ -545,8 +552,15 @@ class Shown:
         self.session.stub.start(self.id())
         return self.id()
 
+    def endpoint(self, scheme: str) -> str:
+        return f"{scheme}://127.0.0.1:{self.layers.ports[0]}"
+
     def stop(self, **_: Any) -> str:
         return self.id()
+
+    def plaintext(self) -> str:
+        assert isinstance(self.value, Variable)
+        return self.value.value
 
     # of a variable, of a file ----------------------------------------------------------------------------------------
 
@@ -587,6 +601,9 @@ class Shown:
         return replace(self, value=File(0o644, (self.layers.folders[-1] / path.lstrip("/")).read_bytes()))
 
     def export(self, path: str) -> str:
+        if isinstance(self.value, File):
+            Path(path).write_bytes(self.value.data)
+            return path
         assert isinstance(self.value, Folder)
         write(self.value, Path(path))
         return path
