@@ -6,6 +6,7 @@ import sys
 
 from benchmarks import (
     commands,
+    dagger,
     detect,
     dont_patch,
     edits,
@@ -47,6 +48,7 @@ ALL = {
     "honest": honest.measure,
     "secrets": secrets.measure,
     "faults": faults.measure,
+    "dagger": dagger.measure,
     "mutants": mutants.measure,
 }
 

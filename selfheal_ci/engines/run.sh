@@ -56,7 +56,7 @@ keep_output() {
 # less the disk has than when the run began. Others write there, too: what counts is what the user's new files take.
 watch() {
   most=0
-  room=$(free_space)
+  room=$BEGAN_WITH
   while sleep 0.2; do
     now=$(cat /proc/[0-9]*/status 2>/dev/null | awk -v id="$ID" '
       /^Uid:/ { mine = $2 == id }
@@ -70,7 +70,8 @@ watch() {
       kill_all
     elif [ $((room - $(free_space))) -gt "$DISK" ]; then
       room=$(free_space)
-      [ "$(written)" -le "$DISK" ] || { : >"$OUT/disk" && kill_all; }
+      [ "$(written)" -le "$DISK" ] || : >"$OUT/disk"
+      [ ! -e "$OUT/disk" ] || kill_all
     fi
   done
 }
@@ -106,6 +107,7 @@ run() {
   keep_output <"$OUT/printed" &
   keeper=$!
   set_stamp
+  BEGAN_WITH=$(free_space)
   watch &
   watcher=$!
   read -r began _ </proc/uptime
@@ -119,6 +121,8 @@ run() {
   read -r ended _ </proc/uptime
   kill_all
   kill "$watcher"
+  # faster than the watch looks
+  [ $((BEGAN_WITH - $(free_space))) -le "$DISK" ] || [ "$(written)" -le "$DISK" ] || : >"$OUT/disk"
   wait "$keeper"
   rm -f "$OUT/printed"
   printf '{"exit-code": %d}\n' "$code" >"$OUT/status"
