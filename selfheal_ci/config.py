@@ -65,7 +65,9 @@ class Settings:
         "auto", "choice", "where steps run", key="engine", flag="--engine", choices=("auto", "dagger", "local")
     )
     ladder: tuple[str, ...] = _option(LADDER, "names", "remedies, in order", key="ladder", flag="--ladder")
-    image: str = _option("python:3.11-slim", "text", "image the Dagger engine starts from", key="image")
+    image: str | None = _option(
+        None, "text", "image the Dagger engine starts from; default: that of the language found", key="image"
+    )
     setup: tuple[str, ...] = _option((), "names", "commands that prepare the tree, with network", key="setup")
     setup_env: tuple[str, ...] = _option((), "names", "more variables for setup", key="setup-env")
     max_minutes: float = _option(30.0, "number", "minutes for the whole healing", key="limits.minutes", flag="--max-minutes")

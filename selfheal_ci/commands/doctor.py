@@ -17,6 +17,7 @@ from selfheal_ci import config
 from selfheal_ci.config import Settings
 from selfheal_ci.engines.bubblewrap import Frozen
 from selfheal_ci.engines.docker import ask_docker
+from selfheal_ci.engines.images import USUAL
 from selfheal_ci.engines.local import LocalEngine
 from selfheal_ci.engines.sandbox import LocalSandbox
 from selfheal_ci.engines.states import States, open_folder, own_folder
@@ -185,7 +186,7 @@ def _engine(named: str, environ: Mapping[str, str]) -> Iterator[Check]:
 
     try:
         with workplace() as work:
-            engine = DaggerEngine(lambda _tree, _into: None, work, Settings.image, Limits(), environ, patience=TRYING)
+            engine = DaggerEngine(lambda _tree, _into: None, work, USUAL, Limits(), environ, patience=TRYING)
             with engine.prepare(Tree("", work / "checkout", {}), Recipe()) as sandbox:
                 yield Check("dagger", True, f"{named}: engine {sandbox.version} answers")
                 seen = sandbox.run(Command(INTERFACES, timeout=20)).output.text.split()

@@ -19,6 +19,7 @@ from selfheal_ci.engines.dagger_services import SERVICE_DIED, STARTING, ServiceE
 from selfheal_ci.engines.dagger_session import Given, environments, open_session
 from selfheal_ci.engines.dagger_state import MARGIN, Ready, State, last_words
 from selfheal_ci.engines.dagger_words import LostError, RefusedError, refused_by_engine
+from selfheal_ci.engines.images import usual_image
 from selfheal_ci.engines.parcel import Parcel, pack_tree
 from selfheal_ci.errors import EngineError
 from selfheal_ci.values import NOTHING, Changes, Command, Limits, Recipe, Run, Tree
@@ -37,7 +38,7 @@ class DaggerEngine:
 
     export: Callable[[Tree, Path], None]
     work: Path  # a folder of ours; everything below it is gone afterwards
-    image: str  # what the tree needs when its recipe does not say
+    image: str | None  # what the tree needs when its recipe does not say; None: that of the language found
     limits: Limits
     environ: Mapping[str, str]  # of the person or job that started us: where the engine is
     concurrency: int = 2
@@ -68,8 +69,9 @@ class DaggerEngine:
         packed.mkdir()
         self.export(replace(tree, environment=()), exported)
         known = pack_tree(exported, packed)
+        image = recipe.image or self.image or usual_image(exported)
         shutil.rmtree(exported)
-        return State(packed, known, recipe.image or self.image, dockerfile.place(tree.root), recipe, self.archives)
+        return State(packed, known, image, dockerfile.place(tree.root), recipe, self.archives)
 
     def _places(self) -> list[Place]:
         """Where to look for an engine, in order."""
