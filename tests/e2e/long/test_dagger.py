@@ -31,9 +31,9 @@ def test_the_demo_heals_and_publishes_on_dagger(tmp_path: Path) -> None:
 
 
 def test_a_real_engine_that_is_asked_for_and_missing_is_a_failure(tmp_path: Path) -> None:
+    pytest = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "a_failing_command and dagger"]
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/contract/test_engine.py", "--dagger"]
-        + ["-k", "a_failing_command and dagger"],
+        [*pytest, "tests/contract/test_engine.py", "--dagger"],
         cwd=ROOT,
         env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "_EXPERIMENTAL_DAGGER_CLI_BIN": str(tmp_path / "none")},
         capture_output=True,
