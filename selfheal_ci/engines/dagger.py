@@ -69,7 +69,8 @@ class DaggerEngine:
         packed.mkdir()
         self.export(replace(tree, environment=()), exported)
         known = pack_tree(exported, packed)
-        image = recipe.image or self.image or usual_image(exported)
+        named = self.image if recipe.image is None else recipe.image
+        image = usual_image(exported) if named is None else named
         shutil.rmtree(exported)
         return State(packed, known, image, dockerfile.place(tree.root), recipe, self.archives)
 
