@@ -21,6 +21,8 @@ class Ci:
     trusted: str | None  # the commit before anything of this change: configuration is read there
     default_branch: str | None = None  # configuration is read there when no commit was before this change
     summary: Path | None = None  # a file whose Markdown the forge shows beside the job
+    outputs: Path | None = None  # a file that takes what later steps of the job read
+    workspace: Path | None = None  # where the repository is checked out: paths shown beside code start there
 
 
 def read_ci(environ: Mapping[str, str]) -> Ci | None:
@@ -29,11 +31,13 @@ def read_ci(environ: Mapping[str, str]) -> Ci | None:
         event = _event(environ.get("GITHUB_EVENT_PATH"))
         pull = event.get("pull_request")
         base = _within(_within(pull, "base"), "sha") if pull else event.get("before")
-        default = _within(event.get("repository"), "default_branch")
+        default_branch = _text(_within(event.get("repository"), "default_branch"))
         branch = environ.get("GITHUB_HEAD_REF") or environ.get("GITHUB_REF_NAME")
-        summary = environ.get("GITHUB_STEP_SUMMARY")
-        default_branch = default if isinstance(default, str) and default else None
-        return Ci("github", branch or None, _commit(base), default_branch, Path(summary) if summary else None)
+        if (run := event.get("workflow_run")) is not None:  # this job's own branch is always the default one
+            branch, base = _text(_within(run, "head_branch")), None
+        named = ("GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT", "GITHUB_WORKSPACE")
+        files = [Path(environ[name]) if environ.get(name) else None for name in named]
+        return Ci("github", branch or None, _commit(base), default_branch, *files)
     if environ.get("GITLAB_CI") == "true":
         branch = environ.get("CI_MERGE_REQUEST_SOURCE_BRANCH_NAME") or environ.get("CI_COMMIT_BRANCH")
         base = environ.get("CI_MERGE_REQUEST_DIFF_BASE_SHA") or environ.get("CI_COMMIT_BEFORE_SHA")
@@ -54,6 +58,10 @@ def _event(path: str | None) -> Mapping[str, object]:
 
 def _within(value: object, key: str) -> object:
     return value.get(key) if isinstance(value, dict) else None
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
 
 
 def _commit(value: object) -> str | None:

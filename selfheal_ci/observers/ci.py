@@ -1,17 +1,14 @@
-"""Speaks the CI's language: sections in the job's log, the report in the job's summary."""
+"""Speaks the CI's language while it heals: sections in the job's log."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TextIO
 
 from selfheal_ci.events import Diagnosed, Event, Finished
 from selfheal_ci.ports import Observer
-
-MOST_SUMMARY = 1 << 20  # bytes GitHub takes
 
 Markers = tuple[str, str]  # opens and closes a section
 MarkersOf = Callable[[str, int], Markers]  # its name and number
@@ -64,17 +61,3 @@ class Sections:
         if self.closing:
             print(self.closing, file=self.stream, flush=True)
         self.closing = ""
-
-
-@dataclass(frozen=True)
-class Summary:
-    """Adds the report to the job's summary. It must be written when the end is told."""
-
-    report: Path
-    summary: Path  # $GITHUB_STEP_SUMMARY
-
-    def __call__(self, event: Event) -> None:
-        if isinstance(event, Finished):
-            text = self.report.read_text(encoding="utf-8")
-            with self.summary.open("a", encoding="utf-8") as file:
-                file.write(text[: MOST_SUMMARY // 4] + "\n")

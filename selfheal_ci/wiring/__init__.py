@@ -20,7 +20,7 @@ from selfheal_ci.errors import MachineError, SelfhealError, UsageError
 from selfheal_ci.events import Finished, Warned
 from selfheal_ci.lab import Meter, difference, open_labs
 from selfheal_ci.observers import tell_all
-from selfheal_ci.observers.ci import Sections, Summary, github, gitlab
+from selfheal_ci.observers.ci import Sections, github, gitlab
 from selfheal_ci.observers.console import Console, Verbosity, look_of
 from selfheal_ci.observers.log import EventLog
 from selfheal_ci.paths import is_build_file
@@ -30,6 +30,7 @@ from selfheal_ci.runners import runner_for
 from selfheal_ci.store import Store, open_store
 from selfheal_ci.values import NOTHING, Healing, Lack, Source, Status, Step
 from selfheal_ci.wiring.builder import Builder, read_token
+from selfheal_ci.wiring.handover import hand_over, hand_over_publication
 from selfheal_ci.wiring.reading import (
     check_services,
     checkout,
@@ -102,7 +103,7 @@ def deliver_healing(
         artifact.claim(folder),
     ):
         artifact.prepare_folder(folder)
-        tell, tell_the_end = _observers(folder, redactor, environ, ci, saying)
+        tell = _observers(folder, redactor, environ, ci, saying)
         try:
             if lacking := complete(store, environ, read_token(environ)):
                 tell(Warned(lacking))
@@ -121,11 +122,12 @@ def deliver_healing(
             _write(folder, healing, store, engine.name, redactor)
         except (SelfhealError, OSError) as error:
             told = error if isinstance(error, SelfhealError) else MachineError(error)
-            with suppress(SelfhealError):  # what broke first is what counts
+            with suppress(SelfhealError, OSError):  # what broke first is what counts
                 artifact.write_error(folder, told, redactor=redactor)
+                hand_over(folder, ci, checkout(asked), saying.stream)
             raise told from error
         tell(Finished(healing))
-        tell_the_end(Finished(healing))
+        hand_over(folder, ci, checkout(asked), saying.stream)
     if saying.as_json:
         sys.stdout.write((folder / "heal.json").read_text())
     return Delivered(healing, folder)
@@ -176,7 +178,8 @@ def run_publish(
         artifact.claim(place, make=False),
     ):
         complete(store, environ, read_token(environ))
-        configuration = read_configuration(store, asked, read_ci(environ))
+        ci = read_ci(environ)
+        configuration = read_configuration(store, asked, ci)
         settings, steps = configuration.settings, configuration.steps
         redactor = Redactor(known_secrets(environ, checkout(asked)))
         builder = Builder(settings, environ, redactor)
@@ -189,6 +192,7 @@ def run_publish(
             print(redactor.text(would), file=saying.stream)
             return 0
         published = publish.publish(place, publication, builder.forge(store))
+        hand_over_publication(place, ci)
     made = "pushed" if published.created else "was there already:"
     print(redactor.text(f"{made} {published.branch} at {published.commit[:12]}"), file=saying.stream)
     if saying.as_json:
@@ -228,18 +232,14 @@ def _write(folder: Path, healing: Healing, store: Store, engine: str, redactor: 
     artifact.write(folder, healing, engine=engine, patch=patch, redactor=redactor, healed=healed)
 
 
-def _observers(
-    folder: Path, redactor: Redactor, environ: Mapping[str, str], ci: Ci | None, saying: Saying
-) -> tuple[Observer, Observer]:
-    """Those who hear everything, and those who hear the end, when all is written."""
+def _observers(folder: Path, redactor: Redactor, environ: Mapping[str, str], ci: Ci | None, saying: Saying) -> Observer:
     look = look_of(saying.stream, environ)
     console: Observer = Console(
         saying.stream, redact=redactor.text, output=str(folder), verbosity=saying.verbosity, look=look
     )
     if ci:
         console = Sections(console, saying.stream, github if ci.name == "github" else gitlab)
-    last = [Summary(folder / "report.md", ci.summary)] if ci and ci.summary else []
-    return tell_all([console, EventLog(folder, redactor)]), tell_all(last)
+    return tell_all([console, EventLog(folder, redactor)])
 
 
 def _home(environ: Mapping[str, str]) -> Path | None:

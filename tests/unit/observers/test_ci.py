@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import io
 import re
-from pathlib import Path
 
 from selfheal_ci.events import Diagnosed, Event, Finished, Prepared, Warned
 from selfheal_ci.observers import ci
@@ -43,14 +42,3 @@ def test_closes_the_sections_that_it_opens_on_gitlab() -> None:
         ("start", "selfheal_2"),
         ("end", "selfheal_2"),
     ]
-
-
-def test_adds_the_report_to_the_summary(tmp_path: Path) -> None:
-    (tmp_path / "summary").write_text("what others wrote\n")
-    (tmp_path / "report.md").write_text("## selfheal: healed\n")
-    summary = ci.Summary(tmp_path / "report.md", tmp_path / "summary")
-
-    for event in EVENTS:
-        summary(event)
-
-    assert (tmp_path / "summary").read_text() == "what others wrote\n## selfheal: healed\n\n"
