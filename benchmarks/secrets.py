@@ -20,16 +20,17 @@ from benchmarks import failing_logs
 from benchmarks.figures import Figure, seconds
 from benchmarks.planted import FORMS, SEEN, Template, held_out, planted
 from selfheal_ci import shell
+from selfheal_ci.ci import Ci
 from selfheal_ci.deliver import artifact
 from selfheal_ci.errors import EngineError
-from selfheal_ci.events import Asked, Executed, Finished, Warned
-from selfheal_ci.observers.ci import Summary
+from selfheal_ci.events import Asked, Executed, Warned
 from selfheal_ci.observers.console import Console
 from selfheal_ci.observers.log import EventLog
 from selfheal_ci.redact import Redactor
 from selfheal_ci.remedies.model.prompt import Prompts
 from selfheal_ci.secret_rules import find
 from selfheal_ci.values import Cost, Failure, Healing, Output, Run, Source, Status, Step, Stop, Tree
+from selfheal_ci.wiring.handover import hand_over
 
 LOG = 16 << 20  # characters
 CODE = 4 << 20  # of the standard library
@@ -99,8 +100,10 @@ def _artifact(folder: Path, redactor: Redactor, line: str) -> Iterator[tuple[str
     source = Source("shop", "main", "d" * 40, Tree("a" * 40, folder, {}), dirty=False, base=None)
     healing = Healing(Status.NOT_HEALED, Step("tests", f"pytest # {line}"), source, (failure,))
     artifact.write(folder, healing, engine="local", patch=b"", redactor=redactor)
-    Summary(folder / "report.md", folder / "summary.md")(Finished(healing))
-    for name in ("heal.json", "report.md", "summary.md"):
+    job, log = Ci("github", "main", None, summary=folder / "summary.md", outputs=folder / "outputs"), io.StringIO()
+    hand_over(folder, job, folder, log)
+    yield "annotations", log.getvalue()
+    for name in ("heal.json", "report.md", "summary.md", "outputs"):
         yield name, (folder / name).read_text()
 
 

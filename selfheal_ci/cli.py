@@ -194,6 +194,18 @@ def shell(ctx: click.Context, /, *, patch: Path | None, **asked: Any) -> None:
 
 
 @main.command(cls=Command)
+@click.option("--source", default=".", show_default=True, help="Checkout of the project.")
+@click.option("--print", "show", is_flag=True, help="Print the configuration, and write nothing.")
+@click.option("--force", is_flag=True, help="Replace the .selfheal.toml that is there.")
+@click.pass_context
+def init(ctx: click.Context, /, *, source: str, show: bool, force: bool) -> None:
+    """Write .selfheal.toml from what the repository has: its CI's files, else the usual commands of its languages."""
+    from selfheal_ci.commands.init import run_init
+
+    _leave(ctx, run_init(Path(source), environ=os.environ, show=show, force=force))
+
+
+@main.command(cls=Command)
 @click.option("--engine", type=click.Choice(["local", "dagger"]), default="local", show_default=True)
 @click.pass_context
 def demo(ctx: click.Context, /, *, engine: str) -> None:

@@ -18,6 +18,7 @@ from selfheal_ci.secret_names import password_of
 from selfheal_ci.values import Limits, Recipe, Service, Step
 
 FILES = (".selfheal.toml", "pyproject.toml")
+NOWHERE = "no configuration"
 LADDER = ("own-changes", "fixer", "recall", "shrunk-revert", "mutation", "model", "revert")
 Kind = Literal["text", "path", "number", "integer", "size", "names", "switch", "table", "choice", "ports"]
 HEAL, PUBLISH, SHELL, DOCTOR = "heal", "publish", "shell", "doctor"
@@ -158,7 +159,7 @@ class Configuration:
 
     settings: Settings
     steps: tuple[Step, ...]
-    origin: str  # the file it came from, or "no configuration"
+    origin: str  # the file it came from, or NOWHERE
 
 
 def load(texts: Mapping[str, bytes], asked: Mapping[str, Any], *, where: str = "", trusted: bool = True) -> Configuration:
@@ -171,7 +172,7 @@ def load(texts: Mapping[str, bytes], asked: Mapping[str, Any], *, where: str = "
     found = {name: table for name, data in texts.items() if (table := _table(name, data)) is not None}
     if len(found) > 1:
         raise UsageError("both .selfheal.toml and [tool.selfheal] in pyproject.toml configure selfheal", hint="keep one")
-    name, table = next(iter(found.items()), ("no configuration", {}))
+    name, table = next(iter(found.items()), (NOWHERE, {}))
     origin = f"{where}{name}" if found else name
     values = _values(table, origin)
     if password_of(values.get("ledger") or ""):
@@ -228,8 +229,13 @@ def usual_steps(paths: Sequence[str], environment: Sequence[str]) -> tuple[Step,
     python = any(re.fullmatch(r"(.*/)?(test_[^/]*|[^/]*_test)\.py", path) for path in paths)
     if not python:
         return ()
-    own = next((name for name in (".venv", "venv") if name in environment), None)
+    own = usual_environment(environment)
     return (Step("tests", f"{own}/bin/python -m pytest" if own else "python -m pytest"),)
+
+
+def usual_environment(environment: Sequence[str]) -> str | None:
+    """The Python environment beside the project, where there is one."""
+    return next((name for name in (".venv", "venv") if name in environment), None)
 
 
 def size_of(text: str) -> int:

@@ -16,6 +16,7 @@ from selfheal_ci.values import (
     Command,
     Commit,
     Entry,
+    FailedJob,
     Finding,
     Flakiness,
     Healing,
@@ -176,6 +177,13 @@ class Forge(Protocol):
 
         Raises TargetMovedError when the patched files differ on the target, ForgeError when the remote refuses.
         """
+
+
+class FailedJobs(Protocol):
+    """Who knows what of this run failed before."""
+
+    def failed(self) -> Sequence[FailedJob]:
+        """The jobs that failed and that count. Raises ForgeError when nobody says so in time."""
 
 
 class Day(Protocol):

@@ -23,7 +23,7 @@ from selfheal_ci.engines.sandbox import LocalSandbox
 from selfheal_ci.engines.states import States, open_folder, own_folder
 from selfheal_ci.errors import EngineError, SelfhealError, ToolError, UsageError
 from selfheal_ci.values import Command, Limits, Recipe, Tree
-from selfheal_ci.wiring.choosing import choose, given
+from selfheal_ci.wiring.engine_choice import choose, given
 from selfheal_ci.wiring.workplace import workplace
 
 NO_FOLDER = "no folder is named for prepared states, HOME is not set either"

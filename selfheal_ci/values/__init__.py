@@ -21,6 +21,7 @@ from selfheal_ci.values.attempts import (
 from selfheal_ci.values.findings import HEALABLE, Attested, Base, Culprit, Finding, Kind
 from selfheal_ci.values.healings import Healing, PatchedFile, Publication, Published, Source, Status
 from selfheal_ci.values.ids import diagnostic_id, is_checked, is_test, tool_of
+from selfheal_ci.values.jobs import FailedJob
 from selfheal_ci.values.memories import Flakiness, Remembered, Reserved, Short
 from selfheal_ci.values.runs import (
     MORE,
@@ -74,6 +75,7 @@ __all__ = [
     "Culprit",
     "Entry",
     "Evidence",
+    "FailedJob",
     "Failure",
     "Finding",
     "Flakiness",

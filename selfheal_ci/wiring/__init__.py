@@ -30,16 +30,9 @@ from selfheal_ci.runners import runner_for
 from selfheal_ci.store import Store, open_store
 from selfheal_ci.values import NOTHING, Healing, Lack, Source, Status, Step
 from selfheal_ci.wiring.builder import Builder, read_token
+from selfheal_ci.wiring.choosing import chosen
 from selfheal_ci.wiring.handover import hand_over, hand_over_publication
-from selfheal_ci.wiring.reading import (
-    check_services,
-    checkout,
-    choose_steps,
-    complete,
-    find_source,
-    read_configuration,
-    reported,
-)
+from selfheal_ci.wiring.reading import check_services, checkout, complete, find_source, read_configuration, reported
 from selfheal_ci.wiring.remembering import based, ledger_of
 from selfheal_ci.wiring.workplace import workplace
 
@@ -108,11 +101,11 @@ def deliver_healing(
             if lacking := complete(store, environ, read_token(environ)):
                 tell(Warned(lacking))
             configuration = read_configuration(store, asked, ci)
+            source = find_source(store, configuration.settings, ci)
+            configuration, steps = chosen(
+                configuration, command, source, store, ci=ci, environ=environ, warn=lambda said: tell(Warned(said))
+            )
             settings = replace(configuration.settings, ladder=()) if only_diagnose else configuration.settings
-            source = find_source(store, settings, ci)
-            steps, guessed = choose_steps(configuration, command, source)
-            if guessed:
-                tell(Warned(f"no steps are configured: taking the usual command, {steps[0].run}"))
             ledger = ledger_of(settings, store, redactor, lambda said: tell(Warned(said)))
             builder = Builder(settings, environ, redactor, warn=lambda said: tell(Warned(said)), ledger=ledger)
             engine = store.converting(builder.engine(store, work, source.branch, given))

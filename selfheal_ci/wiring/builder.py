@@ -27,7 +27,7 @@ from selfheal_ci.remedies.revert import Revert
 from selfheal_ci.remedies.shrunk_revert import ShrunkRevert
 from selfheal_ci.store import Store
 from selfheal_ci.store.remote import Address, address
-from selfheal_ci.wiring.choosing import choose
+from selfheal_ci.wiring.engine_choice import choose
 
 if TYPE_CHECKING:
     from selfheal_ci.engines.dagger_session import Given

@@ -1,71 +1,64 @@
-"""Which engine is taken, and why."""
+"""Which steps are healed: those that are asked for or configured, else those that the project's own files have."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
-from selfheal_ci.ci import read_ci
-from selfheal_ci.config import Settings
-from selfheal_ci.engines.docker import Docker, ask_docker
-from selfheal_ci.errors import EngineError, UsageError
-
-GIVEN = ("DAGGER_SESSION_PORT", "_EXPERIMENTAL_DAGGER_RUNNER_HOST")  # a Dagger engine is there already
-NO_SETUP = UsageError(
-    "the Dagger engine needs `setup`, and there is none",
-    hint='write setup = ["pip install …"]; environment folders such as .venv are not sent into containers',
-)
-SelfTest = Callable[[], EngineError | None]  # why the local engine does not start here
-
-
-@dataclass(frozen=True)
-class Choice:
-    """One of the two."""
-
-    engine: str
-    why: str
+from selfheal_ci import config
+from selfheal_ci.ci import Ci
+from selfheal_ci.config import Configuration
+from selfheal_ci.discover import Found
+from selfheal_ci.store import Store
+from selfheal_ci.values import Source, Step
+from selfheal_ci.wiring.builder import read_token
+from selfheal_ci.wiring.failed import failed_jobs, failed_step
+from selfheal_ci.wiring.finding import completed, found_in, needed, told
+from selfheal_ci.wiring.reading import choose_steps, trusted
 
 
-def choose(
-    settings: Settings,
-    environ: Mapping[str, str],
-    self_test: SelfTest,
+def chosen(
+    configuration: Configuration,
+    command: Sequence[str],
+    source: Source,
+    store: Store,
     *,
-    inside: bool = False,
-    ask: Callable[..., Docker] = ask_docker,
-) -> Choice:
-    """As `engine` says; inside: in a Dagger module. Raises UsageError for Dagger without setup, EngineError for none."""
-    if settings.engine == "local":
-        return Choice("local", "it was asked for")
-    if settings.engine == "dagger" and not settings.setup:
-        raise NO_SETUP
-    if settings.engine == "dagger":
-        return Choice("dagger", "it was asked for")
-    if not settings.setup:
-        return Choice("local", "without `setup` it is the only one")
-    if reason := given(settings, environ, inside=inside):
-        return Choice("dagger", reason)
-    asked = ask(environ) if read_ci(environ) else None
-    if asked and asked.version:
-        return Choice("dagger", f"this is CI, and docker {asked.version} answers")
-    return _local_if_it_starts(environ, self_test, asked, ask)
+    ci: Ci | None,
+    environ: Mapping[str, str],
+    warn: Callable[[str], None],
+) -> tuple[Configuration, Sequence[Step]]:
+    """The steps to heal, in CI the one that failed alone, and the configuration with what prepares them.
+
+    What nobody configured is said aloud. Raises UsageError when there is no step.
+    """
+    takes = _takes_what_is_found(configuration, command, source, environ)
+    jobs = failed_jobs(ci, environ, read_token(environ)) if ci and not command and not configuration.settings.step else None
+    found = _described(store, source, ci, environ) if takes or jobs else Found()
+    if takes and found.steps:
+        configuration = completed(configuration, found)
+    steps, usual = choose_steps(configuration, command, source)
+    if jobs and len(steps) > 1:
+        failed = failed_step(jobs, steps, found, environ, warn)
+        steps = [failed] if failed else steps
+    if usual:
+        warn(f"no steps are configured: taking the usual command, {steps[0].run}")
+    elif takes:
+        warn(f"nothing is configured: taking {told(found, steps)}; `selfheal init` writes it down")
+        setup = needed(configuration.settings.setup, found, steps)
+        configuration = replace(configuration, settings=replace(configuration.settings, setup=setup))
+    return configuration, steps
 
 
-def given(settings: Settings, environ: Mapping[str, str], *, inside: bool = False) -> str | None:
-    """What says that a Dagger engine is there already."""
-    if inside:
-        return "this is a Dagger module"
-    named = next((name for name in GIVEN if environ.get(name)), None)
-    return f"{named} is set" if named else "dagger.hosts names it" if settings.dagger_hosts else None
+def _takes_what_is_found(
+    configuration: Configuration, command: Sequence[str], source: Source, environ: Mapping[str, str]
+) -> bool:
+    """Whether the project's own files are asked for steps: nobody says any, and no environment is there for the usual."""
+    if command or configuration.steps or configuration.origin != config.NOWHERE:
+        return False
+    there = config.usual_environment(source.tree.environment) or environ.get("VIRTUAL_ENV")
+    return not (there and config.usual_steps(list(source.tree.entries), source.tree.environment))
 
 
-def _local_if_it_starts(
-    environ: Mapping[str, str], self_test: SelfTest, asked: Docker | None, ask: Callable[[Mapping[str, str]], Docker]
-) -> Choice:
-    obstacle = self_test()
-    if obstacle is None:
-        return Choice("local", "its self-test passes")
-    docker = asked or ask(environ)
-    if docker.version:
-        return Choice("dagger", f"{obstacle.message}; docker {docker.version} answers")
-    raise EngineError(f"no engine can be used: {obstacle.message}; {docker.said}", hint=obstacle.hint)
+def _described(store: Store, source: Source, ci: Ci | None, environ: Mapping[str, str]) -> Found:
+    """What the project's own files say of its steps: in CI those of the trusted revision, which no test can have written."""
+    return found_in(store.tree(trusted(store, ci)) if ci else source.tree, store, environ)

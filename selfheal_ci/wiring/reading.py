@@ -22,7 +22,7 @@ from selfheal_ci.store.remote import Remote, address
 from selfheal_ci.values import Attested, Base, Failure, Output, Red, Run, Source, Step, Stop
 from selfheal_ci.wiring.builder import TokenFor
 
-HOW = "write .selfheal.toml with [steps.tests] and run = …, or give the command: selfheal heal -- COMMAND"
+HOW = "write .selfheal.toml (`selfheal init` begins one), or give the command: selfheal heal -- COMMAND"
 MOST_REPORTS, LARGEST_REPORT = 100, 64 << 20  # that --report reads; bytes of one
 DEPTH = 64  # commits: more than a guess of the green revision steps back
 
@@ -77,16 +77,16 @@ def read_configuration(store: Store, asked: Mapping[str, Any], ci: Ci | None) ->
         except OSError as missing:
             raise UsageError(f"{name}: {missing.strerror}", hint="name a file that exists with --config") from missing
     if ci:
-        trusted = _trusted(store, ci)
-        entries = store.tree(trusted).entries
+        revision = trusted(store, ci)
+        entries = store.tree(revision).entries
         texts = {name: store.read(entries[name]) for name in config.FILES if name in entries}
-        return config.load(texts, asked, where=f"{trusted[:12]}:")
+        return config.load(texts, asked, where=f"{revision[:12]}:")
     folder = checkout(asked)
     texts = {name: (folder / name).read_bytes() for name in config.FILES if (folder / name).is_file()}
     return config.load(texts, asked, trusted=False)
 
 
-def _trusted(store: Store, ci: Ci) -> str:
+def trusted(store: Store, ci: Ci) -> str:
     """The commit whose configuration counts: the one before the change, else the default branch's, as it was fetched."""
     found = ci.trusted or store.default_commit(ci.default_branch)
     if found is None:
