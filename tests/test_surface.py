@@ -75,7 +75,7 @@ def test_examples_pass_only_inputs_that_there_are_and_pin_what_is_not_theirs(exa
     for step in _steps(yaml.safe_load(text)):
         if "selfheal-ci@" in step.get("uses", ""):
             assert set(step.get("with", {})) <= set(inputs)
-    for used in re.findall(r"uses: (\S+)", text):
+    for used in set(re.findall(r"uses: (\S+)", text)) - {"./"}:
         assert re.fullmatch(r"[\w.-]+/[\w.-]+@[0-9a-f]{40}", used), f"{used} is not pinned by a hash"
     assert not re.search(r"run: .*\$\{\{", text), "an expression in a script can be code"
 
