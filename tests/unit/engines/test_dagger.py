@@ -639,7 +639,7 @@ def test_a_given_client_is_used_from_any_thread(tmp_path: Path) -> None:
             monkeypatch.setenv(name, value)
         given = Given(dagger.dag, asyncio.get_running_loop(), workdir=scratch)
         engine = an_engine(tmp_path, {}, given=given)
-        async with await dagger.connect():
+        async with dagger.connection():
             return await asyncio.to_thread(healed, engine)
 
     def healed(engine: DaggerEngine) -> list[str]:
