@@ -33,8 +33,8 @@ test: lint ## lint, then run the tests
 test-long: $(READY) ## the end-to-end tests that take longer: odd trees, limits, every remedy
 	$(BIN)/pytest -q --numprocesses auto --maxprocesses 4 tests/e2e/long $(ARGS)
 
-test-dagger: $(READY) ## the contract suites on a real Dagger engine
-	$(BIN)/pytest -q tests/contract --dagger $(ARGS)
+test-dagger: $(READY) ## on a real Dagger engine: its contract, and the same verdicts as on this machine
+	$(BIN)/pytest -q tests/contract/test_engine.py tests/e2e/long/test_same_verdict.py --dagger $(ARGS)
 
 test-tools: $(READY) .venv-tools/ready ## the real tox, nox, hatch, uv and coverage start tests; the ledger in a real PostgreSQL
 	PATH="$(CURDIR)/.venv-tools/bin:$$PATH" $(BIN)/pytest -q tests/tools/real_tools.py $(ARGS)

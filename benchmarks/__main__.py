@@ -6,6 +6,7 @@ import sys
 
 from benchmarks import (
     commands,
+    dagger,
     detect,
     dont_patch,
     edits,
@@ -49,6 +50,7 @@ ALL = {
     "init": init.measure,
     "secrets": secrets.measure,
     "faults": faults.measure,
+    "dagger": dagger.measure,
     "mutants": mutants.measure,
 }
 

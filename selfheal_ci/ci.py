@@ -34,7 +34,7 @@ def read_ci(environ: Mapping[str, str]) -> Ci | None:
         default_branch = _text(_within(event.get("repository"), "default_branch"))
         branch = environ.get("GITHUB_HEAD_REF") or environ.get("GITHUB_REF_NAME")
         if (run := event.get("workflow_run")) is not None:  # this job's own branch is always the default one
-            branch, base = _text(_within(run, "head_branch")), None
+            branch = _text(_within(run, "head_branch"))
         named = ("GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT", "GITHUB_WORKSPACE")
         files = [Path(environ[name]) if environ.get(name) else None for name in named]
         return Ci("github", branch or None, _commit(base), default_branch, *files)

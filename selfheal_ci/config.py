@@ -15,12 +15,12 @@ from typing import Any, Literal, get_args
 
 from selfheal_ci.errors import UsageError
 from selfheal_ci.secret_names import password_of
-from selfheal_ci.values import Limits, Recipe, Step
+from selfheal_ci.values import Limits, Recipe, Service, Step
 
 FILES = (".selfheal.toml", "pyproject.toml")
 NOWHERE = "no configuration"
 LADDER = ("own-changes", "fixer", "recall", "shrunk-revert", "mutation", "model", "revert")
-Kind = Literal["text", "path", "number", "integer", "size", "names", "switch", "table", "choice"]
+Kind = Literal["text", "path", "number", "integer", "size", "names", "switch", "table", "choice", "ports"]
 HEAL, PUBLISH, SHELL, DOCTOR = "heal", "publish", "shell", "doctor"
 
 
@@ -66,7 +66,9 @@ class Settings:
         "auto", "choice", "where steps run", key="engine", flag="--engine", choices=("auto", "dagger", "local")
     )
     ladder: tuple[str, ...] = _option(LADDER, "names", "remedies, in order", key="ladder", flag="--ladder")
-    image: str = _option("python:3.11-slim", "text", "image the Dagger engine starts from", key="image")
+    image: str | None = _option(
+        None, "text", "image the Dagger engine starts from; default: that of the language found", key="image"
+    )
     setup: tuple[str, ...] = _option((), "names", "commands that prepare the tree, with network", key="setup")
     setup_env: tuple[str, ...] = _option((), "names", "more variables for setup", key="setup-env")
     max_minutes: float = _option(30.0, "number", "minutes for the whole healing", key="limits.minutes", flag="--max-minutes")
@@ -85,6 +87,9 @@ class Settings:
     )  # fmt: skip
     cache_max_size: str = _option(
         "10g", "size", "what all prepared states may take; 0: nothing is kept", key="cache.max-size", least=0
+    )
+    dagger_hosts: tuple[str, ...] = _option(
+        (), "names", "runner hosts of Dagger engines, tried in order; the next one where one is lost", key="dagger.hosts"
     )
     ledger: str | None = _option(
         None, "text", "sqlite:///FILE or postgresql://…, which keeps costs, flaky tests and green revisions", key="ledger",
@@ -138,6 +143,7 @@ OPTIONS = tuple(Option(field.name, **field.metadata) for field in dataclasses.fi
 STEP_KEYS: Mapping[str, Kind] = {
     "run": "text", "build": "names", "reports": "names", "fix": "names", "timeout-minutes": "number", "network": "switch",
 }  # fmt: skip
+SERVICE_KEYS: Mapping[str, Kind] = {"image": "text", "env": "table", "ports": "ports", "health": "text"}
 PACKAGE_PREFIXES = ("PIP_", "UV_INDEX")
 PACKAGE_VARIABLES = frozenset({
     "UV_DEFAULT_INDEX", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS", "NPM_CONFIG_REGISTRY", "GOPROXY", "GOSUMDB", "GONOSUMDB",
@@ -152,6 +158,7 @@ NEVER_IN_SETUP = re.compile(
     re.IGNORECASE,
 )
 _LOGIN = re.compile(r"((?:[\w.-]+=)?[A-Za-z][A-Za-z0-9+.-]*://)?.*@", re.DOTALL)  # with the name that uv gives an index
+LAST_PORT = 65535
 SIZES = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 
 
@@ -184,6 +191,12 @@ def load(texts: Mapping[str, bytes], asked: Mapping[str, Any], *, where: str = "
         hint = "say it with --ledger or SELFHEAL_LEDGER, or name the file with --config"
         raise UsageError(
             f"`ledger` in {origin} is not followed: tests could have written it, and it says where to write", hint=hint
+        )
+    if not trusted and values.get("dagger_hosts"):
+        hint = "name the file with --config, or say one host in _EXPERIMENTAL_DAGGER_RUNNER_HOST"
+        raise UsageError(
+            f"`dagger.hosts` in {origin} is not followed: tests could have written it, and it says what is started",
+            hint=hint,
         )
     steps = tuple(_step(key, step, origin) for key, step in table.get("steps", {}).items())
     said = _said(asked)
@@ -244,8 +257,11 @@ def size_of(text: str) -> int:
 
 def schema() -> dict[str, Any]:
     """The JSON Schema of the configuration."""
-    step = {"type": "object", "required": ["run"], "additionalProperties": False}
+    step: dict[str, Any] = {"type": "object", "required": ["run"], "additionalProperties": False}
     step["properties"] = {key: _json_type(kind) for key, kind in STEP_KEYS.items()}
+    service: dict[str, Any] = {"type": "object", "required": ["image"], "additionalProperties": False}
+    service["properties"] = {key: _json_type(kind) for key, kind in SERVICE_KEYS.items()}
+    step["properties"]["services"] = {"type": "object", "additionalProperties": service}
     root: dict[str, Any] = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "selfheal-ci configuration",
@@ -315,15 +331,35 @@ def _step(name: str, table: Any, origin: str) -> Step:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
         raise UsageError(f"step name {name!r} in {origin}", hint="use letters, digits, dots, dashes and underscores")
     for key in table if isinstance(table, dict) else ():
-        if key == "services":
-            raise UsageError(f"steps.{name}.services in {origin} is not available yet", hint="run the service in the step")
-        if key not in STEP_KEYS:
-            raise UsageError(f"unknown key `steps.{name}.{key}` in {origin}", hint=did_you_mean(key, STEP_KEYS))
+        if key not in {*STEP_KEYS, "services"}:
+            raise UsageError(
+                f"unknown key `steps.{name}.{key}` in {origin}", hint=did_you_mean(key, [*STEP_KEYS, "services"])
+            )
     if not isinstance(table, dict) or "run" not in table:
         raise UsageError(f"steps.{name} in {origin} has no `run`", hint='write run = "the command"')
-    checked = {key: _checked(value, STEP_KEYS[key], f"`steps.{name}.{key}` in {origin}") for key, value in table.items()}
+    checked = {
+        key: _checked(value, STEP_KEYS[key], f"`steps.{name}.{key}` in {origin}")
+        for key, value in table.items()
+        if key != "services"
+    }
+    services = _checked(table.get("services", {}), "table", f"`steps.{name}.services` in {origin}")
     minutes = checked.pop("timeout-minutes", 15)
-    return Step(name, timeout=minutes * 60, **checked)
+    running = tuple(_service(each, said, f"steps.{name}.services.{each}", origin) for each, said in services.items())
+    return Step(name, timeout=minutes * 60, services=running, **checked)
+
+
+def _service(name: str, table: Any, place: str, origin: str) -> Service:
+    if not re.fullmatch(r"[a-z][a-z0-9-]{0,62}", name):
+        raise UsageError(f"`{place}` in {origin}", hint="a service's name is a host name: small letters, digits and dashes")
+    checked = {}
+    for key, value in _checked(table, "table", f"`{place}` in {origin}").items():
+        if key not in SERVICE_KEYS:
+            raise UsageError(f"unknown key `{place}.{key}` in {origin}", hint=did_you_mean(key, SERVICE_KEYS))
+        checked[key] = _checked(value, SERVICE_KEYS[key], f"`{place}.{key}` in {origin}")
+    if not checked.get("image"):
+        raise UsageError(f"`{place}` in {origin} has no `image`", hint='write image = "postgres:16"')
+    env = {key: _checked(value, "text", f"`{place}.env.{key}` in {origin}") for key, value in checked.pop("env", {}).items()}
+    return Service(name, env=env, **checked)
 
 
 def _checked(value: Any, kind: Kind, place: str, choices: Sequence[str] = (), least: float | None = None) -> Any:
@@ -341,18 +377,20 @@ def _checked(value: Any, kind: Kind, place: str, choices: Sequence[str] = (), le
         "switch": isinstance(value, bool),
         "names": isinstance(value, list | tuple) and all(isinstance(item, str) for item in value),
         "table": isinstance(value, dict),
+        "ports": isinstance(value, list) and all(type(each) is int and 0 < each <= LAST_PORT for each in value),
     }
     if not fits[kind]:
         wanted = f"one of {', '.join(choices)}" if choices else WANTED[kind]
         if kind in {"number", "integer"}:
             wanted += " above 0" if least is None else f", {least} or more"
         raise UsageError(f"{place} is {value!r}", hint=f"it wants {wanted}")
-    return tuple(value) if kind == "names" else str(value) if kind in {"size", "path"} else value
+    return tuple(value) if kind in {"names", "ports"} else str(value) if kind in {"size", "path"} else value
 
 
 WANTED: Mapping[Kind, str] = {
     "text": "a string", "path": "a path", "size": "a size such as 512m or 4g", "choice": "a name", "number": "a number",
     "integer": "a whole number", "switch": "true or false", "names": "a list of strings", "table": "a table",
+    "ports": "a list of numbers from 1 to 65535",
 }  # fmt: skip
 assert set(WANTED) == set(get_args(Kind))  # noqa: S101
 
@@ -375,6 +413,7 @@ def _json_type(kind: Kind, choices: Sequence[str] = (), least: float | None = No
         "integer": {"type": "integer", **limit},
         "switch": {"type": "boolean"},
         "names": {"type": "array", "items": {"type": "string"}},
+        "ports": {"type": "array", "items": {"type": "integer", "minimum": 1, "maximum": LAST_PORT}},
         "table": {"type": "object"},
         "size": {"type": ["string", "integer"]},
         "choice": {"enum": list(choices)},

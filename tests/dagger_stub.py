@@ -10,18 +10,23 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
 import json
+import keyword
 import os
 import re
 import select
+import shlex
 import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tarfile
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -37,10 +42,18 @@ SCHEMA = """
     host: Host!
     currentModule: CurrentModule!
     directory: Directory!
+    container: Container!
+    secret(uri: String!): Secret!
     node(id: ID!): Node
   }
-  type Host { directory(path: String!, noCache: Boolean = false): Directory! }
-  type CurrentModule { workdir(path: String!): Directory! }
+  type Host {
+    directory(path: String!, noCache: Boolean = false): Directory!
+    file(path: String!, noCache: Boolean = false): File!
+  }
+  type CurrentModule {
+    workdir(path: String!): Directory!
+    workdirFile(path: String!): File!
+  }
   input BuildArg { name: String!, value: String! }
   type Directory implements Node {
     id: ID!
@@ -50,11 +63,32 @@ SCHEMA = """
     dockerBuild(dockerfile: String = "Dockerfile", buildArgs: [BuildArg!] = []): Container!
     export(path: String!): String!
   }
+  type File implements Node {
+    id: ID!
+    contents: String!
+    export(path: String!): String!
+  }
+  type Secret implements Node { id: ID!, plaintext: String! }
+  type EnvVariable implements Node { id: ID!, name: String!, value: String! }
   type Container implements Node {
     id: ID!
     sync: ID!
     directory(path: String!): Directory!
+    file(path: String!): File!
+    import(source: ID!): Container!
+    rootfs: Directory!
+    envVariables: [EnvVariable!]!
+    from(address: String!): Container!
+    withUser(name: String!): Container!
+    withEnvVariable(name: String!, value: String!): Container!
+    withExposedPort(port: Int!): Container!
+    withMountedDirectory(path: String!, source: ID!, readOnly: Boolean = false): Container!
+    withServiceBinding(alias: String!, service: ID!): Container!
+    withDockerHealthcheck(args: [String!]!, interval: String = "1s", retries: Int = 3): Container!
+    withExec(args: [String!]!, useEntrypoint: Boolean = false): Container!
+    asService(useEntrypoint: Boolean = false): Service!
   }
+  type Service implements Node { id: ID!, start: ID!, stop(kill: Boolean = false): ID!, endpoint(scheme: String = ""): String! }
 """
 SYSTEM_FILES = ("alternatives", "ld.so.cache", "ssl", "mime.types", "services", "protocols", "localtime")
 SETPRIV = """#!/bin/sh
@@ -106,6 +140,27 @@ class Layers:
     folders: tuple[Path, ...]
     user: str = "0:0"
     env: Mapping[str, str] = field(default_factory=dict)
+    mounts: Mapping[str, Folder] = field(default_factory=dict)
+    ports: tuple[int, ...] = ()
+    services: Mapping[str, str] = field(default_factory=dict)  # alias → the service's id
+    argv: tuple[str, ...] = ()  # of a service
+
+    @property
+    def digest(self) -> str:
+        return self.key
+
+
+@dataclass(frozen=True)
+class Variable:
+    name: str
+    value: str
+
+    @property
+    def digest(self) -> str:
+        return f"{self.name}={self.value}"
+
+
+Value = Folder | Layers | File | Variable
 
 
 @dataclass(frozen=True)
@@ -117,6 +172,7 @@ class Step:
     isolated: bool
     env: Mapping[str, str]
     connection: socket.socket
+    aliases: tuple[str, ...] = ()  # of services
 
     @property
     def inputs(self) -> list[str]:
@@ -134,6 +190,9 @@ class Faults:
     exec_error: int | None = None  # the exit code of a run that breaks in the engine
     slow: float = 0.0
     lacks: frozenset[str] = frozenset()  # programs that the image has not
+    says: str = ""  # the error of every build
+    back_at: int | None = None  # the call from which a lost engine answers again
+    silent: float = 0.0  # seconds that a build takes before it begins
 
 
 class Stub:
@@ -149,7 +208,10 @@ class Stub:
         self.running = 0
         self._work = work
         self._lock = threading.Lock()
-        self._objects: dict[str, Folder | Layers] = {}
+        self._objects: dict[str, Value] = {}
+        self._services: dict[str, subprocess.Popen[bytes]] = {}
+        self.entrypoints: dict[str, tuple[str, ...]] = {}  # of the images that services are of
+        self.started: list[str] = []  # every service that was started
         self._layers: dict[str, Layers] = {}
         self._busy: dict[str, threading.Lock] = {}
         self._base = self._make_base()
@@ -171,6 +233,8 @@ class Stub:
         finally:
             server.shutdown()
             server.server_close()
+            for service in stub._services.values():
+                _kill(service)
             _remove(work)
 
     @property
@@ -189,15 +253,25 @@ class Stub:
         )
         return dict(result.formatted)
 
+    @property
+    def services(self) -> list[subprocess.Popen[bytes]]:
+        return list(self._services.values())
+
     # values --------------------------------------------------------------------------------------------------------
 
-    def remember(self, value: Folder | Layers) -> str:
-        name = f"{type(value).__name__}:{value.digest if isinstance(value, Folder) else value.key}"
+    def remember(self, value: Value, kind: str = "") -> str:
+        name = f"{kind or type(value).__name__}:{value.digest}"
         self._objects[name] = value
         return name
 
-    def recall(self, name: str) -> Folder | Layers:
+    def recall(self, name: str) -> Value:
         return self._objects[name]
+
+    def wipe(self) -> None:
+        """As an engine that died: nothing of what it had is there any more."""
+        with self._lock:
+            self._objects.clear()
+            self._layers.clear()
 
     # building ------------------------------------------------------------------------------------------------------
 
@@ -205,17 +279,22 @@ class Stub:
         """Execute a Dockerfile of ours."""
         declared: dict[str, str] = {}
         layers = Layers("nothing", ())
+        threading.Event().wait(self.faults.silent)
+        if self.faults.says:
+            raise graphql.GraphQLError(self.faults.says)
         for line in context.files[dockerfile].data.decode().splitlines():
             word, _, rest = line.partition(" ")
             match word:
                 case "FROM":
                     if rest.startswith("missing"):
                         raise graphql.GraphQLError(f"failed to resolve image {rest}: not found")
-                    layers = Layers(f"FROM {rest}", (self._base,))
+                    layers = self.image(rest)
+                case "COPY":
+                    layers = self._copy(layers, context.below(rest.partition(" ")[0]))
                 case "USER":
                     layers = replace(layers, user=rest, key=_key(layers.key, line))
                 case "ENV":
-                    new = dict(pair.split("=", 1) for pair in rest.split())
+                    new = dict(pair.replace("\\$", "$").split("=", 1) for pair in shlex.split(rest))
                     layers = replace(layers, env={**layers.env, **new}, key=_key(layers.key, line))
                 case "ARG":
                     declared |= {rest: args[rest]} if rest in args else {}
@@ -224,6 +303,51 @@ class Stub:
                 case _:
                     raise graphql.GraphQLError(f"dockerfile parse error: unknown instruction: {word}")
         return layers
+
+    def image(self, name: str) -> Layers:
+        return Layers(f"FROM {name}", (self._base,), argv=self.entrypoints.get(name, ()))
+
+    def run(self, layers: Layers, argv: Sequence[str], connection: socket.socket) -> Layers:
+        """What withExec makes of a container; its services are there for it."""
+        for alias, service in layers.services.items():
+            self.start(service, alias)
+        step = Step(argv, layers.mounts, False, {}, connection, tuple(layers.services))
+        return self._run_once(layers, step)
+
+    def start(self, id_: str, alias: str = "") -> None:
+        """Start a service unless it runs, and wait until its ports answer."""
+        service = self._objects[id_]
+        assert isinstance(service, Layers)
+        with self._lock:
+            running = self._services.get(id_)
+            if running and running.poll() is None:
+                return
+            self.started.append(alias)
+            bubblewrap = self._bubblewrap(service, ["--overlay", *self._scratch(id_), "/"], isolated=False)
+            settings = [
+                part for name, value in {"PATH": self.path, **service.env}.items() for part in ("--setenv", name, value)
+            ]
+            line = [*bubblewrap, "--clearenv", *settings, "--", *service.argv]
+            process = subprocess.Popen(line, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+            self._services[id_] = process
+        for port in service.ports:
+            if not _answers(port, process):
+                raise _exec_error(service.argv, process.wait(), b"", f'start "{alias}": exited'.encode())
+
+    def _scratch(self, name: str) -> tuple[str, str]:
+        folder = self._work / _key(name)
+        shutil.rmtree(folder, ignore_errors=True)
+        for part in ("upper", "work"):
+            (folder / part).mkdir(parents=True)
+        return str(folder / "upper"), str(folder / "work")
+
+    def _copy(self, below: Layers, folder: Folder) -> Layers:
+        """Over a base of this machine: what the files of an image would be."""
+        key = _key(below.key, folder.digest)
+        if not (self._work / key).exists():
+            (self._work / key).mkdir()
+            write(folder, self._work / key)
+        return Layers(key, (self._base, self._work / key))
 
     def _run_once(self, below: Layers, step: Step) -> Layers:
         key = _key(below.key, *step.inputs)
@@ -241,7 +365,7 @@ class Stub:
         shutil.rmtree(self._work / key, ignore_errors=True)
         upper.mkdir(parents=True)
         work.mkdir()
-        binds: list[str] = []
+        binds = ["--ro-bind", str(self._hosts(step.aliases)), "/etc/hosts"]
         for number, (target, folder) in enumerate(step.mounts.items()):
             source = self._work / key / f"mount{number}"
             source.mkdir()
@@ -276,6 +400,12 @@ class Stub:
             *(part for name in sorted(self.faults.lacks) for part in ("--ro-bind", "/dev/null", f"/usr/bin/{name}")),
             "--proc", "/proc", "--dev", "/dev",
         ]  # fmt: skip
+
+    def _hosts(self, aliases: Sequence[str]) -> Path:
+        """Services listen on this machine's loopback."""
+        hosts = self._work / f"hosts-{_key(*aliases)}"
+        hosts.write_text("127.0.0.1 localhost\n::1 localhost\n" + "".join(f"127.0.0.1 {alias}\n" for alias in aliases))
+        return hosts
 
     def _make_base(self) -> Path:
         base = self._work / "base"
@@ -317,8 +447,15 @@ class Session:
     def directory(self) -> Shown:
         return Shown(self, Folder({}))
 
+    def container(self) -> Shown:
+        return Shown(self, Layers("nothing", ()))
+
+    def secret(self, uri: str) -> Shown:
+        return Shown(self, Variable(uri, os.environ[uri.removeprefix("env://")]), "Secret")
+
     def node(self, id: str) -> Shown:
-        return Shown(self, self.stub.recall(id))
+        kind = id.partition(":")[0]
+        return Shown(self, self.stub.recall(id), kind if kind in {"Service", "Secret"} else "")
 
     @dataclass(frozen=True)
     class Files:
@@ -330,7 +467,10 @@ class Session:
         def directory(self, path: str, **_: Any) -> Shown:
             return Shown(self.session, read(self.root / path))
 
-        workdir = directory
+        def file(self, path: str, **_: Any) -> Shown:
+            return Shown(self.session, File(0o644, (self.root / path).read_bytes()))
+
+        workdir, workdir_file = directory, file
 
 
 @dataclass(frozen=True)
@@ -338,16 +478,99 @@ class Shown:
     """A Directory or a Container, with its fields as resolvers."""
 
     session: Session
-    value: Folder | Layers
+    value: Value
+    kind: str = ""
 
     @property
     def type_name(self) -> str:
-        return "Directory" if isinstance(self.value, Folder) else "Container"
+        names = {Folder: "Directory", File: "File", Variable: "EnvVariable", Layers: "Container"}
+        return self.kind or names[type(self.value)]
 
     def id(self) -> str:
-        return self.session.stub.remember(self.value)
+        return self.session.stub.remember(self.value, self.kind)
 
     sync = id
+
+    # of a container ------------------------------------------------------------------------------------------------
+
+    @property
+    def layers(self) -> Layers:
+        assert isinstance(self.value, Layers)
+        return self.value
+
+    def _with(self, **changed: Any) -> Shown:
+        return replace(self, value=replace(self.layers, key=_key(self.layers.key, repr(sorted(changed.items()))), **changed))
+
+    def from_(self, address: str) -> Shown:
+        if address.startswith("missing"):
+            raise graphql.GraphQLError(f"failed to resolve image {address}: not found")
+        return replace(self, value=self.session.stub.image(address))
+
+    def import_(self, source: str) -> Shown:
+        file = self.session.stub.recall(source)
+        assert isinstance(file, File)
+        with tarfile.open(fileobj=io.BytesIO(file.data)) as archive:
+            archive.getmember("index.json")
+        return replace(self, value=Layers(file.digest, (), env={"PATH": self.session.stub.path, "OF_THE_IMAGE": "a $b"}))
+
+    def rootfs(self) -> Shown:
+        return replace(self, value=Folder({"of-the-image": File(0o644, b"yes\n")}))
+
+    def env_variables(self) -> list[Shown]:
+        return [replace(self, value=Variable(name, value)) for name, value in self.layers.env.items()]
+
+    def with_user(self, name: str) -> Shown:
+        return self._with(user=name)
+
+    def with_env_variable(self, name: str, value: str) -> Shown:
+        return self._with(env={**self.layers.env, name: value})
+
+    def with_exposed_port(self, port: int) -> Shown:
+        return self._with(ports=(*self.layers.ports, port))
+
+    def with_docker_healthcheck(self, args: Sequence[str], **_: Any) -> Shown:
+        return self._with(env={**self.layers.env, "HEALTH": " ".join(args)})
+
+    def with_mounted_directory(self, path: str, source: str, readOnly: bool) -> Shown:
+        assert readOnly
+        folder = self.session.stub.recall(source)
+        assert isinstance(folder, Folder)
+        return self._with(mounts={**self.layers.mounts, path: folder})
+
+    def with_service_binding(self, alias: str, service: str) -> Shown:
+        return self._with(services={**self.layers.services, alias: service})
+
+    def with_exec(self, args: Sequence[str], **_: Any) -> Shown:
+        if not self.layers.services:
+            return self._with(argv=tuple(args))
+        return replace(self, value=self.session.stub.run(self.layers, args, self.session.connection))
+
+    def as_service(self, **_: Any) -> Shown:
+        return replace(self, kind="Service")
+
+    def start(self) -> str:
+        self.session.stub.start(self.id())
+        return self.id()
+
+    def endpoint(self, scheme: str) -> str:
+        return f"{scheme}://127.0.0.1:{self.layers.ports[0]}"
+
+    def stop(self, **_: Any) -> str:
+        return self.id()
+
+    def plaintext(self) -> str:
+        assert isinstance(self.value, Variable)
+        return self.value.value
+
+    # of a variable, of a file ----------------------------------------------------------------------------------------
+
+    def name(self) -> str:
+        assert isinstance(self.value, Variable)
+        return self.value.name
+
+    def contents(self) -> str:
+        assert isinstance(self.value, File)
+        return self.value.data.decode()
 
     def with_new_file(self, path: str, contents: str, permissions: int) -> Shown:
         assert isinstance(self.value, Folder)
@@ -373,7 +596,14 @@ class Shown:
             raise graphql.GraphQLError(f"{path}: no such file or directory")
         return replace(self, value=read(folder))
 
+    def file(self, path: str) -> Shown:
+        """Of the upper layer alone."""
+        return replace(self, value=File(0o644, (self.layers.folders[-1] / path.lstrip("/")).read_bytes()))
+
     def export(self, path: str) -> str:
+        if isinstance(self.value, File):
+            Path(path).write_bytes(self.value.data)
+            return path
         assert isinstance(self.value, Folder)
         write(self.value, Path(path))
         return path
@@ -381,7 +611,11 @@ class Shown:
 
 def _resolve(value: Any, info: graphql.GraphQLResolveInfo, /, **args: Any) -> Any:
     """A field is a method of the same name; the usual resolver stumbles over an argument called `source`."""
-    return getattr(value, re.sub("[A-Z]", lambda letter: "_" + letter[0].lower(), info.field_name))(**args)
+    name = re.sub("[A-Z]", lambda letter: "_" + letter[0].lower(), info.field_name)
+    if isinstance(value, Shown) and name == "value":
+        assert isinstance(value.value, Variable)
+        return value.value.value
+    return getattr(value, name + "_" * keyword.iskeyword(name))(**args)
 
 
 class _Server(ThreadingHTTPServer):
@@ -403,7 +637,7 @@ class _Handler(BaseHTTPRequestHandler):
         stub.calls += 1
         faults, call = stub.faults, stub.calls
         threading.Event().wait(faults.slow)
-        if faults.lose_at is not None and call >= faults.lose_at:
+        if faults.lose_at is not None and faults.lose_at <= call < (faults.back_at or call + 1):
             self.close_connection = True
             self.connection.shutdown(socket.SHUT_RDWR)
             return
@@ -507,6 +741,22 @@ def write(folder: Folder, into: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(file.data)
         path.chmod(file.mode)
+
+
+def _answers(port: int, process: subprocess.Popen[bytes]) -> bool:
+    """Whether a service listens, before it ends or ten seconds have passed."""
+    deadline = time.monotonic() + 10
+    while process.poll() is None and time.monotonic() < deadline:
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def _read_only(places: Mapping[str, str]) -> list[str]:

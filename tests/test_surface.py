@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
+import yaml
 from click.testing import CliRunner
 
 from selfheal_ci.cli import main
@@ -39,11 +42,54 @@ def test_the_action_has_no_input_that_is_no_flag() -> None:
     assert named - {(option.flag or "").removeprefix("--") for option in FLAGGED} == {"mode", "anthropic-api-key", "token"}
 
 
+@pytest.mark.parametrize("option", [option for option in FLAGGED if option.flag not in LOCAL_ONLY], ids=ids)
+def test_the_component_has_an_input_for_each_flag(option: Option) -> None:
+    text = (ROOT / "templates" / "selfheal.yml").read_text()
+    name = (option.flag or "").removeprefix("--")
+
+    assert re.search(rf"^    {name}:$", text, re.MULTILINE)
+    assert re.search(rf'^    {option.variable}: "?\$\[\[ inputs\.{name} \]\]"?$', text, re.MULTILINE)
+
+
 def test_the_component_sets_only_variables_of_ours() -> None:
     text = (ROOT / "templates" / "selfheal.yml").read_text()
     variables = set(re.findall(r"^    (SELFHEAL_[A-Z_]+):", text, re.MULTILINE))
 
-    assert variables - {option.variable for option in FLAGGED} == {"SELFHEAL_PACKAGE", "SELFHEAL_TOKEN"}
+    assert variables - {option.variable for option in FLAGGED} == {"SELFHEAL_PACKAGE", "SELFHEAL_TOKEN", "SELFHEAL_FOLDER"}
+
+
+def test_the_component_has_no_input_that_is_no_flag() -> None:
+    spec, _ = yaml.safe_load_all((ROOT / "templates" / "selfheal.yml").read_text())
+    flags = {(option.flag or "").removeprefix("--") for option in FLAGGED}
+
+    assert set(spec["spec"]["inputs"]) - flags == {"package", "job", "stage", "image", "publish"}
+
+
+EXAMPLES = [*sorted((ROOT / "examples").rglob("*.yml")), ROOT / "action.yml", *sorted((ROOT / ".github").rglob("*.yml"))]
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
+def test_examples_pass_only_inputs_that_there_are_and_pin_what_is_not_theirs(example: Path) -> None:
+    text = example.read_text()
+    inputs = yaml.safe_load((ROOT / "action.yml").read_text())["inputs"]
+    for step in _steps(yaml.safe_load(text)):
+        if "selfheal-ci@" in step.get("uses", ""):
+            assert set(step.get("with", {})) <= set(inputs)
+    for used in set(re.findall(r"uses: (\S+)", text)) - {"./"}:
+        assert re.fullmatch(r"[\w.-]+/[\w.-]+@[0-9a-f]{40}", used), f"{used} is not pinned by a hash"
+    assert not re.search(r"run: .*\$\{\{", text), "an expression in a script can be code"
+
+
+def _steps(value: Any) -> Iterator[dict[str, Any]]:
+    """Every step, wherever it is."""
+    if isinstance(value, dict):
+        if "uses" in value or "run" in value:
+            yield value
+        for inner in value.values():
+            yield from _steps(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _steps(inner)
 
 
 @pytest.mark.parametrize("option", OPTIONS, ids=ids)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
@@ -15,6 +16,10 @@ from selfheal_ci.commands.demo_project import COMMITS, CONVERSATION
 from selfheal_ci.errors import ToolError
 from selfheal_ci.wiring import Saying, deliver_healing, run_publish
 
+ENGINE = (
+    "DAGGER_|_EXPERIMENTAL_DAGGER_|DOCKER_|XDG_|(HTTPS?|NO)_PROXY$|(https?|no)_proxy$"  # what says where a Dagger engine is
+)
+SETUP = "python3 -c 'import pytest' 2>/dev/null || python3 -m pip install --user --quiet pytest"
 AUTHOR = {"GIT_AUTHOR_NAME": "Ada", "GIT_AUTHOR_EMAIL": "ada@example.org"}
 COMMITTER = {"GIT_COMMITTER_NAME": "Ada", "GIT_COMMITTER_EMAIL": "ada@example.org"}
 
@@ -23,6 +28,10 @@ def run_demo(*, environ: Mapping[str, str], engine: str) -> int:
     """Both rounds; 0 when both were healed and published."""
     path = f"{sys.prefix}/bin:{environ.get('PATH', shell.PATH)}"
     clean = {"PATH": path, "HOME": environ.get("HOME", "/nonexistent"), "LANG": environ.get("LANG", "C.UTF-8")}
+    where: dict[str, object] = {"engine": engine}
+    if engine == "dagger":
+        clean |= {name: value for name, value in environ.items() if re.match(ENGINE, name)}
+        where["setup"] = (SETUP,)
     with tempfile.TemporaryDirectory(prefix="selfheal-demo-") as folder:
         place = Path(folder)
         script = place / "conversation.json"
@@ -31,12 +40,12 @@ def run_demo(*, environ: Mapping[str, str], engine: str) -> int:
         _chapter("A project with history", "the last of three commits has four hunks; one of them is a mistake")
         click.echo(git("log", "--oneline", "--stat=60").rstrip())
         _chapter("First round: no model", "the hunk that did it is found, and as little of it as heals is put back")
-        first = _round(place, {"engine": engine, "no_model": True}, clean, remote="first.git")
+        first = _round(place, {**where, "no_model": True}, clean, remote="first.git")
         _chapter(
             "Second round: a scripted model",
             "as if nothing cheaper had helped: it is told what its first try got wrong",
         )
-        asked = {"engine": engine, "model": f"scripted:{script}", "ladder": ("model",)}
+        asked = {**where, "model": f"scripted:{script}", "ladder": ("model",)}
         second = _round(place, asked, clean, remote="second.git")
         click.echo("\nAll of this was in a temporary folder, which is gone now.")
         return first or second

@@ -13,20 +13,24 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import click
 
-from selfheal_ci import config, shell
+from selfheal_ci import config
+from selfheal_ci.config import Settings
 from selfheal_ci.engines.bubblewrap import Frozen
+from selfheal_ci.engines.docker import ask_docker
+from selfheal_ci.engines.images import USUAL
 from selfheal_ci.engines.local import LocalEngine
 from selfheal_ci.engines.sandbox import LocalSandbox
 from selfheal_ci.engines.states import States, open_folder, own_folder
-from selfheal_ci.errors import EngineError, ToolError, UsageError
+from selfheal_ci.errors import EngineError, SelfhealError, ToolError, UsageError
 from selfheal_ci.values import Command, Limits, Recipe, Tree
+from selfheal_ci.wiring.engine_choice import choose, given
 from selfheal_ci.wiring.workplace import workplace
 
 NO_FOLDER = "no folder is named for prepared states, HOME is not set either"
 MODEL_KEYS = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN")
-DOCKER_NEEDS = ("PATH", "HOME", "XDG_RUNTIME_DIR")
 START_DOCKER = "start Docker to heal with --engine dagger"
-PATIENCE = 5.0  # seconds for its answer
+TRYING = 60.0  # seconds for a Dagger engine that is given to answer
+INTERFACES = "awk -F: 'NR > 2 { print $1 }' /proc/net/dev"
 
 
 @dataclass(frozen=True)
@@ -74,9 +78,11 @@ def examine(environ: Mapping[str, str], cache_dir: str | None = None) -> Iterato
     yield Check("python", True, sys.version.split()[0])
     git = shutil.which("git", path=environ.get("PATH"))
     yield Check("git", git is not None, git or "not found", "install git: culprits and fix branches need it", needed=True)
-    yield from _sandbox(environ)
+    local, *more = _sandbox(environ)
+    yield from (local, *more)
     yield _cache(cache_dir, environ)
-    yield _dagger(environ)
+    yield from _dagger(environ)
+    yield _taken(environ, local=local)
     key = next((name for name in MODEL_KEYS if environ.get(name)), None)
     yield Check(
         "model", key is not None, f"{key} is set" if key else "no key", "set ANTHROPIC_API_KEY; all else heals without"
@@ -159,28 +165,47 @@ def _server() -> Iterator[int]:
         server.server_close()
 
 
-def _dagger(environ: Mapping[str, str]) -> Check:
-    for name in ("DAGGER_SESSION_PORT", "_EXPERIMENTAL_DAGGER_RUNNER_HOST", "_EXPERIMENTAL_DAGGER_CLI_BIN"):
-        if environ.get(name):
-            return Check("dagger", True, f"{name} is set")
-    path = environ.get("PATH")
-    if docker := shutil.which("docker", path=path):
-        return _docker(docker, environ)
-    if shutil.which("dagger", path=path):
-        return Check(
-            "dagger", True, "dagger is installed, docker is not: what else starts an engine is seen when it is used"
-        )
-    return Check("dagger", False, "no session, no dagger, no docker", "install Docker to heal with --engine dagger")
+def _dagger(environ: Mapping[str, str]) -> Iterator[Check]:
+    if named := given(Settings(), environ):
+        yield from _engine(named, environ)
+        return
+    docker = ask_docker(environ)
+    if docker.version:
+        yield Check("dagger", True, f"docker {docker.version} answers; it starts an engine when one is used")
+    elif docker.installed:
+        yield Check("dagger", False, docker.said, START_DOCKER)
+    elif shutil.which("dagger", path=environ.get("PATH")):
+        yield Check("dagger", True, "dagger is installed, docker is not: what else starts an engine is seen when it is used")
+    else:
+        yield Check("dagger", False, "no session, no dagger, no docker", "install Docker to heal with --engine dagger")
 
 
-def _docker(program: str, environ: Mapping[str, str]) -> Check:
-    """Whether a daemon answers: it starts Dagger's engine."""
-    env = {name: value for name, value in environ.items() if name in DOCKER_NEEDS or name.startswith("DOCKER_")}
+def _engine(named: str, environ: Mapping[str, str]) -> Iterator[Check]:
+    """The engine that is given: its version, and whether a step reaches a network there."""
+    from selfheal_ci.engines.dagger import DaggerEngine  # noqa: PLC0415  its client takes a second
+
     try:
-        tried = shell.run([program, "version", "--format", "{{.Server.Version}}"], env=env, timeout=PATIENCE)
-    except ToolError as failed:
-        return Check("dagger", False, failed.message, START_DOCKER)
-    said = (tried.stdout if tried.exit_code == 0 else tried.stderr).decode(errors="replace").strip()
-    if tried.exit_code == 0:
-        return Check("dagger", True, f"docker {said} answers; it starts an engine when one is used")
-    return Check("dagger", False, f"docker is installed, and does not answer: {said[-200:]}", START_DOCKER)
+        with workplace() as work:
+            engine = DaggerEngine(lambda _tree, _into: None, work, USUAL, Limits(), environ, patience=TRYING)
+            with engine.prepare(Tree("", work / "checkout", {}), Recipe()) as sandbox:
+                yield Check("dagger", True, f"{named}: engine {sandbox.version} answers")
+                seen = sandbox.run(Command(INTERFACES, timeout=20)).output.text.split()
+    except SelfhealError as error:
+        yield Check("dagger", False, f"{named}: {error.message}", error.hint)
+        return
+    alone = seen == ["lo"]
+    said = "a step reaches no network" if alone else f"a step has more than a loopback: {' '.join(seen)}"
+    yield Check("isolation on dagger", alone, said, "do not heal with this engine; report it: see SECURITY.md")
+
+
+def _taken(environ: Mapping[str, str], *, local: Check) -> Check:
+    """The engine that --engine auto takes here."""
+    obstacle = None if local.works else EngineError(local.said, hint=local.hint)
+    try:
+        with_setup = choose(Settings(setup=("true",)), environ, lambda: obstacle)
+    except EngineError as none:
+        return Check("engine", False, none.message, none.hint, needed=True)
+    if with_setup.engine == "local":
+        return Check("engine", local.works, "local")
+    without = "local" if local.works else "none"
+    return Check("engine", True, f"dagger where `setup` is configured ({with_setup.why}), else {without}")

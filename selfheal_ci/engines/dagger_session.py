@@ -8,15 +8,16 @@ import re
 import shutil
 import subprocess
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from concurrent.futures import Future, wait
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError, Future, wait
 from contextlib import AsyncExitStack, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 from selfheal_ci import shell
+from selfheal_ci.engines.dagger_words import LOST, LostError, no_engine, refused_by_engine
 from selfheal_ci.errors import EngineError
 
 if TYPE_CHECKING:
@@ -26,8 +27,8 @@ T = TypeVar("T")
 
 OLDEST = (0, 21)
 CLOSING = 10.0  # seconds for the command line tool to take its leave
-NO_ENGINE = "start Docker or name an engine in _EXPERIMENTAL_DAGGER_RUNNER_HOST; or use --engine local"
-LOST = "run again; `selfheal doctor` tells which engine would be taken"
+SESSION_PORT, SESSION_TOKEN = "DAGGER_SESSION_PORT", "DAGGER_SESSION_TOKEN"
+RUNNER_HOST = "_EXPERIMENTAL_DAGGER_RUNNER_HOST"
 # The tool reaches containers for us, never a model or a forge.
 SECRETS = frozenset(
     {"ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "SELFHEAL_TOKEN", "SELFHEAL_LEDGER", "GITHUB_TOKEN", "GITLAB_TOKEN"}
@@ -51,6 +52,7 @@ class Session:
     loop: asyncio.AbstractEventLoop
     workdir: Path | None = None
     asked: set[Future[Any]] = field(default_factory=set)  # and not answered yet
+    lost: Event = field(default_factory=Event)  # set: nobody is there to take leave of
 
     def folder(self, path: Path) -> dagger.Directory:
         """A folder of this machine, as the engine sees it; never one it saw earlier at the same path."""
@@ -58,15 +60,28 @@ class Session:
             return self.client.host().directory(str(path), no_cache=True)
         return self.client.current_module().workdir(path.relative_to(self.workdir).as_posix())
 
+    def file(self, path: Path) -> dagger.File:
+        """A file of this machine, as the engine sees it."""
+        if self.workdir is None:
+            return self.client.host().file(str(path), no_cache=True)
+        return self.client.current_module().workdir_file(path.relative_to(self.workdir).as_posix())
+
     def ask(self, question: Callable[[], Awaitable[T]], *, within: float) -> T:
         """Ask from any thread. A question that is not waited for any more is withdrawn, and what it runs is stopped.
 
-        Raises dagger.ExecError when a command failed, EngineError when the engine broke or took too long.
+        Raises dagger.ExecError when a command failed, LostError when the engine went away, EngineError when it refused or
+        took too long.
         """
+        if self.lost.is_set():
+            raise LostError("the Dagger engine is gone", hint=LOST)
         answer = asyncio.run_coroutine_threadsafe(_translated(question), self.loop)
         self.asked.add(answer)
         try:
             return _wait(answer, within)
+        except CancelledError as withdrawn:
+            if self.lost.is_set():
+                raise LostError("the Dagger engine is gone", hint=LOST) from withdrawn
+            raise
         finally:
             self.asked.discard(answer)
 
@@ -81,22 +96,35 @@ def open_session(
     environ: Mapping[str, str], *, patience: float, log: Callable[[str], None], given: Given | None = None
 ) -> Iterator[Session]:
     """Connect to the engine that is given, named or can be started, and leave nothing behind. Raises EngineError."""
+    lost = Event()
     if given is not None:
-        yield Session(given.client, given.loop, given.workdir)
+        session = Session(given.client, given.loop, given.workdir, lost=lost)
+        _check_version(session.ask(given.client.version, within=patience))
+        yield session
         return
     with ExitStack() as stack:
         loop = stack.enter_context(_running_loop())
-        port, token = _session_of(environ) or stack.enter_context(_served(environ, patience, log, loop))
-        client = stack.enter_context(_connected(port, token, patience, loop))
-        yield Session(client, loop)
+        port, token = _session_of(environ) or stack.enter_context(_served(environ, patience, log, loop, lost))
+        client = stack.enter_context(_connected(port, token, patience, loop, lost))
+        yield Session(client, loop, lost=lost)
+
+
+def environments(environ: Mapping[str, str], hosts: Sequence[str]) -> Iterator[tuple[str, Mapping[str, str]]]:
+    """What to connect with, in order: what the environment names, then each of these runner hosts."""
+    named = next((name for name in (SESSION_PORT, RUNNER_HOST) if environ.get(name)), None)
+    if named or not hosts:
+        yield named or "one that is started here", environ
+    without = {name: value for name, value in environ.items() if name not in {SESSION_PORT, SESSION_TOKEN}}
+    for host in hosts:
+        yield host, {**without, RUNNER_HOST: host}
 
 
 def _session_of(environ: Mapping[str, str]) -> tuple[int, str] | None:
     """The session that `dagger run` and `dagger call` give to what they start."""
-    port = environ.get("DAGGER_SESSION_PORT")
+    port = environ.get(SESSION_PORT)
     if not port:
         return None
-    token = environ.get("DAGGER_SESSION_TOKEN")
+    token = environ.get(SESSION_TOKEN)
     if not token or not port.isdigit():
         raise EngineError(
             "DAGGER_SESSION_PORT names no session",
@@ -127,7 +155,9 @@ async def _cancel_the_rest() -> None:
 
 
 @contextmanager
-def _connected(port: int, token: str, patience: float, loop: asyncio.AbstractEventLoop) -> Iterator[dagger.Client]:
+def _connected(
+    port: int, token: str, patience: float, loop: asyncio.AbstractEventLoop, lost: Event
+) -> Iterator[dagger.Client]:
     import dagger  # noqa: PLC0415  it takes a second
     from dagger.client._config import ConnectConfig  # noqa: PLC0415
     from dagger.client._session import ConnectParams, SingleConnection  # noqa: PLC0415
@@ -143,7 +173,7 @@ def _connected(port: int, token: str, patience: float, loop: asyncio.AbstractEve
         _check_version(session.ask(client.version, within=patience))
         yield client
     finally:
-        wait([asyncio.run_coroutine_threadsafe(connection.close(), loop)], CLOSING)
+        wait([asyncio.run_coroutine_threadsafe(connection.close(), loop)], 1.0 if lost.is_set() else CLOSING)
 
 
 def _check_version(version: str) -> None:
@@ -156,7 +186,11 @@ def _check_version(version: str) -> None:
 
 @contextmanager
 def _served(
-    environ: Mapping[str, str], patience: float, log: Callable[[str], None], loop: asyncio.AbstractEventLoop
+    environ: Mapping[str, str],
+    patience: float,
+    log: Callable[[str], None],
+    loop: asyncio.AbstractEventLoop,
+    lost: Event,
 ) -> Iterator[tuple[int, str]]:
     """Start `dagger session`, which provides the engine and serves it until its standard input ends."""
     program = environ.get("_EXPERIMENTAL_DAGGER_CLI_BIN") or shutil.which("dagger", path=environ.get("PATH", ""))
@@ -168,8 +202,9 @@ def _served(
     ear.start()
     try:
         yield _first_line(process, process.stdout, last, ear, patience)
-        process.stdin.close()
-        process.wait(CLOSING)
+        if not lost.is_set():
+            process.stdin.close()
+            process.wait(CLOSING)
     except subprocess.TimeoutExpired:
         log("dagger session did not end by itself and was killed")
     finally:
@@ -210,12 +245,11 @@ def _first_line(
         said = json.loads(line.result(patience))
         return int(said["port"]), str(said["session_token"])
     except TimeoutError as late:
-        raise EngineError(f"`dagger session` did not answer within {patience:.0f} s", hint=NO_ENGINE) from late
+        raise no_engine("", within=patience) from late
     except (ValueError, KeyError, TypeError) as broken:
         shell.kill_group(process)
         ear.join(1.0)
-        why = " ".join("\n".join(last).split())[-400:] or "it said nothing"
-        raise EngineError(f"`dagger session` gave no engine: {why}", hint=NO_ENGINE) from broken
+        raise no_engine("\n".join(last)) from broken
 
 
 async def _translated(question: Callable[[], Awaitable[T]]) -> T:
@@ -228,13 +262,13 @@ async def _translated(question: Callable[[], Awaitable[T]]) -> T:
     except dagger.ExecError:
         raise
     except dagger.QueryError as refused:
-        raise EngineError(f"the Dagger engine refused: {_short(refused)}", hint=LOST) from refused
+        raise refused_by_engine(str(refused)) from refused
     except dagger.InvalidQueryError as unknown:
         raise EngineError(
             f"the Dagger engine does not know what we ask: {_short(unknown)}", hint="use an engine of 0.21"
         ) from unknown
     except (dagger.DaggerError, TransportError, OSError) as lost:
-        raise EngineError(f"the Dagger engine is gone: {_short(lost)}", hint=LOST) from lost
+        raise LostError(f"the Dagger engine is gone: {_short(lost)}", hint=LOST) from lost
 
 
 def _wait(future: Future[T], within: float) -> T:

@@ -26,7 +26,7 @@ from selfheal_ci.engines.sandbox import LocalSandbox
 from selfheal_ci.engines.seccomp import seccomp_filter
 from selfheal_ci.engines.states import SETUP_AGE, Record, State, States, identity, key_of, try_room, unkept
 from selfheal_ci.engines.usage import bytes_below
-from selfheal_ci.errors import EngineError, SelfhealError
+from selfheal_ci.errors import EngineError, SelfhealError, ToolError
 from selfheal_ci.values import Limits, Recipe, Tree
 
 log = logging.getLogger(__name__)
@@ -73,6 +73,16 @@ class LocalEngine:
                     sandbox.stop()
         finally:
             host.remove(work)
+
+    def obstacle(self) -> EngineError | None:
+        """What stops this engine here, by starting it on nothing; None where it starts."""
+        try:
+            with replace(self, states=None).prepare(Tree("", self.work / "nothing", {}), Recipe()):
+                return None
+        except EngineError as stopped:
+            return stopped
+        except ToolError as missing:
+            return EngineError(missing.message, hint=missing.hint)
 
     def _empty(self, work: Path, tree: Tree, bubblewrap: Bubblewrap) -> LocalSandbox:
         """A sandbox without the tree, to see whether one starts here."""

@@ -48,7 +48,7 @@ def survey(folder: Path, tree: Tree, *, fixed: Collection[str], began: float) ->
             about = os.lstat(f"{parent}/{name}")
             size += about.st_blocks * 512
             path = f"{below}/{name}" if below else name
-            if about.st_ctime > began and not fetched and path not in fixed and _tells(path):
+            if about.st_ctime > began and not fetched and path not in fixed and tells(path):
                 made += [path] * _is_made(f"{parent}/{name}", about, tree.entries.get(path))
     return Survey(size, tuple(sorted(made)[:MOST]))
 
@@ -82,7 +82,7 @@ def text_of(path: str | Path) -> str:
         return ""
 
 
-def _tells(path: str) -> bool:
+def tells(path: str) -> bool:
     """Whether a file with this path may say something of the sources."""
     *_, name = parts = path.split("/")
     return name not in LOCKS and not any(HARMLESS.fullmatch(part) for part in parts)

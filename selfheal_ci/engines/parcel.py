@@ -15,8 +15,10 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
+from selfheal_ci.engines.crowding import is_crowded
+from selfheal_ci.engines.dagger_words import full_disk
 from selfheal_ci.engines.dockerfile import UID
-from selfheal_ci.engines.readback import Leftovers, read_leftovers
+from selfheal_ci.engines.readback import LEAST_LEFT, Leftovers, read_leftovers
 from selfheal_ci.errors import EngineError
 from selfheal_ci.values import REPORTS, SUPPORT, Changes, Command, Content, Limits, Output, Run, Stop
 
@@ -32,13 +34,15 @@ Prints = Mapping[str, tuple[str, bytes]]  # path → mode, digest of the bytes
 
 
 def pack_tree(folder: Path, into: Path) -> Prints:
-    """Pack an exported tree into `into`/tree.tar, the same bytes for the same tree, and give each path's print."""
+    """Pack an exported tree into `into`, the same bytes for the same tree, and give each path's print."""
     prints: dict[str, tuple[str, bytes]] = {}
     with _archive(into / "tree.tar") as archive:
         for path, source in _walk(folder):
             content = _content(source)
             prints[path] = _print(content)
             _add(archive, path, content)
+    (into / "known").write_bytes(b"".join(os.fsencode(path) + b"\0" for path in prints))
+    (into / "survey.sh").write_bytes((files("selfheal_ci.engines") / "survey.sh").read_bytes())
     return prints
 
 
@@ -79,13 +83,15 @@ class Parcel:
             ) from cut
         if (folder / "flood").exists():
             log.warning("%s changed more files than are looked at; none of them is", command.shell)
-        seconds = max(0.0, ended - began)
-        stop = _stop(left, seconds, command, over_memory=(folder / "memory").exists())
+        if left.exit_code and _number(folder / "room") < LEAST_LEFT:
+            raise full_disk("nothing more could be written while a step ran")
+        seconds, output = max(0.0, ended - began), _output(folder)
+        stop = self._stop(folder, left, seconds, command, output)
         return Run(
             command.shell,
             stop,
             left.exit_code if stop is Stop.EXITED else None,
-            _output(folder),
+            output,
             seconds,
             left.reports,
             self._changed(left, changes, missing=os.fsdecode(_read(folder / "missing")).split("\0")),
@@ -100,9 +106,11 @@ class Parcel:
             "TIMEOUT": str(_whole(command.timeout)),
             "PROCESSES": str(limits.processes * self.share),
             "MEMORY": str(limits.memory // 1024),
+            "DISK": str(limits.disk // 1024),
             "HEAD": str(blocks),
             "TAIL": str(limits.output - blocks * BLOCK),
             "NETWORK": "yes" if command.network else "",
+            "SERVICES": " ".join(f"{each.name}:{port}" for each in command.services for port in each.ports),
             "LINE": command.shell,
             "REPORTS": REPORTS,
             "SUPPORT": SUPPORT,
@@ -117,6 +125,18 @@ class Parcel:
         ]
         return "\n".join(lines) + "\n"
 
+    def _stop(self, folder: Path, left: Leftovers, seconds: float, command: Command, output: Output) -> Stop:
+        for name, stop in (("memory", Stop.MEMORY), ("disk", Stop.DISK)):
+            if (folder / name).exists():
+                return stop
+        if seconds >= _whole(command.timeout) - 0.05:  # the container's clock has two digits
+            return Stop.TIMEOUT
+        limit = self.limits.with_more(command.more).processes * self.share
+        most = _number(folder / "most")
+        if left.exit_code and is_crowded(output, most=most, started=most, limit=limit):
+            return Stop.PROCESSES
+        return Stop.KILLED if left.exit_code in {SIGKILLED, None} else Stop.EXITED
+
     def _changed(self, left: Leftovers, changes: Changes, *, missing: list[str]) -> Changes:
         """What differs from what the run began with: new file times alone are no change."""
         before = {path: print_ for path, print_ in self.known.items() if path not in changes.files}
@@ -128,17 +148,15 @@ class Parcel:
         return Changes(found)
 
 
-def _stop(left: Leftovers, seconds: float, command: Command, *, over_memory: bool) -> Stop:
-    if over_memory:
-        return Stop.MEMORY
-    if seconds >= _whole(command.timeout) - 0.05:  # the container's clock has two digits
-        return Stop.TIMEOUT
-    return Stop.KILLED if left.exit_code in {SIGKILLED, None} else Stop.EXITED
-
-
 def _output(folder: Path) -> Output:
     head, tail = _read(folder / "head"), _read(folder / "tail")
-    return Output(head, tail, max(0, int(_read(folder / "beyond").strip() or b"0") - len(tail)))
+    return Output(head, tail, max(0, _number(folder / "beyond") - len(tail)))
+
+
+def _number(file: Path) -> int:
+    """What run.sh wrote there; 0 where it wrote nothing."""
+    said = _read(file).strip()
+    return int(said) if said.isdigit() else 0
 
 
 def _lay(changes: Changes) -> str:

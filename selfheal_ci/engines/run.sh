@@ -9,7 +9,8 @@ FILE_BLOCKS=2048     # the largest changed file
 MOST_FILES=20000     # more changed files are not looked at
 MOST_BYTES=268435456 # and not more bytes than this together
 
-# ROOT ID TIMEOUT PROCESSES MEMORY (KiB) HEAD (blocks of 4096) TAIL (bytes) LINE REPORTS SUPPORT; add_env, add_globs
+# ROOT ID TIMEOUT PROCESSES MEMORY DISK (KiB) HEAD (blocks of 4096) TAIL (bytes) NETWORK SERVICES
+# (HOST:PORT …) LINE REPORTS SUPPORT; add_env, add_globs
 . "$HERE/settings" || exit 96
 rm -rf "$OUT" && mkdir -p "$OUT/tree" "$OUT/reports" && chmod 700 "$OUT" || exit 96
 
@@ -51,18 +52,37 @@ keep_output() {
   rm -f "$OUT/counted"
 }
 
-# No engine limits the memory of one process group: sum what the user's processes hold, five times a second.
-watch_memory() {
+# No engine limits one run: look five times a second at what the user's processes hold, how many they are, and how much
+# less the disk has than when the run began. Others write there, too: what counts is what the user's new files take.
+watch() {
+  most=0
+  room=$BEGAN_WITH
   while sleep 0.2; do
-    held=$(cat /proc/[0-9]*/status 2>/dev/null | awk -v id="$ID" '
+    now=$(cat /proc/[0-9]*/status 2>/dev/null | awk -v id="$ID" '
       /^Uid:/ { mine = $2 == id }
-      /^VmRSS:/ && mine { total += $2 }
-      END { printf "%d", total }')
-    if [ "${held:-0}" -gt "$MEMORY" ]; then
+      /^VmRSS:/ && mine { held += $2 }
+      /^Threads:/ && mine { threads += $2 }
+      END { printf "%d %d", held, threads }')
+    threads=${now#* }
+    [ "${threads:-0}" -le "$most" ] || { most=$threads && echo "$most" >"$OUT/most"; }
+    if [ "${now% *}" -gt "$MEMORY" ]; then
       : >"$OUT/memory"
       kill_all
+    elif [ $((room - $(free_space))) -gt "$DISK" ]; then
+      room=$(free_space)
+      [ "$(written)" -le "$DISK" ] || : >"$OUT/disk"
+      [ ! -e "$OUT/disk" ] || kill_all
     fi
   done
+}
+
+free_space() { # KiB
+  df -Pk "$ROOT" | awk 'NR == 2 { printf "%d", $4 }'
+}
+
+written() { # KiB
+  find "$ROOT" /home/selfheal /tmp /var/tmp -xdev -user "$ID" -newer "$OUT/stamp" -type f -exec stat -c %b {} + 2>/dev/null |
+    awk '{ n += $1 } END { printf "%d", n / 2 }'
 }
 
 # GNU's find compares file times to the tick of the kernel, and the time of the last change of any kind. That of busybox
@@ -86,9 +106,10 @@ run() {
   mkfifo "$OUT/printed"
   keep_output <"$OUT/printed" &
   keeper=$!
-  watch_memory &
-  watcher=$!
   set_stamp
+  BEGAN_WITH=$(free_space)
+  watch &
+  watcher=$!
   read -r began _ </proc/uptime
   (
     cd "$ROOT" || exit 96
@@ -96,13 +117,34 @@ run() {
     add_env "$@"
   ) </dev/null >"$OUT/printed" 2>&1
   code=$?
+  [ "$code" -eq 0 ] || ask_services
   read -r ended _ </proc/uptime
   kill_all
   kill "$watcher"
+  # faster than the watch looks
+  [ $((BEGAN_WITH - $(free_space))) -le "$DISK" ] || [ "$(written)" -le "$DISK" ] || : >"$OUT/disk"
   wait "$keeper"
   rm -f "$OUT/printed"
   printf '{"exit-code": %d}\n' "$code" >"$OUT/status"
   echo "$began $ended" >"$OUT/times"
+}
+
+# With what the image has; where that is nothing, nobody can tell.
+answers() { # HOST PORT
+  if command -v bash >/dev/null; then
+    timeout 3 bash -c ': >/dev/tcp/$0/$1' "$1" "$2"
+  elif command -v python3 >/dev/null; then
+    timeout 3 python3 -c 'import socket, sys; socket.create_connection(sys.argv[1:3])' "$1" "$2"
+  elif command -v nc >/dev/null; then
+    timeout 3 nc -z "$1" "$2"
+  fi 2>/dev/null
+}
+
+# A step that failed because a service died says nothing of the code.
+ask_services() {
+  for place in $SERVICES; do
+    answers "${place%:*}" "${place#*:}" || : >"$OUT/service"
+  done
 }
 
 # The last words of add_env: everything that stands between us and the command.
@@ -151,6 +193,7 @@ collect() {
     find . -type f -size -$((REPORT_BLOCKS + 1)) -print0 >"$OUT/reported"
     if fits "$OUT/reported"; then copy "$OUT/reports" <"$OUT/reported"; fi
   fi
+  free_space >"$OUT/room"
   cd "$OUT" && tar -cf left.tar status reports tree && rm -rf reports tree changed reported stamp
 }
 

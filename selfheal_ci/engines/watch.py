@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import re
 import selectors
 import signal
 import subprocess
@@ -17,6 +16,7 @@ from io import BufferedReader
 
 from selfheal_ci import shell
 from selfheal_ci.engines.capture import Capture
+from selfheal_ci.engines.crowding import is_crowded
 from selfheal_ci.engines.usage import Growth, descendants, is_alive, memory_closely, memory_in_files, usage
 from selfheal_ci.errors import EngineError
 from selfheal_ci.values import Limits, Stop
@@ -26,15 +26,6 @@ DYING = 5.0  # seconds that the kernel gets to end what was killed
 DRAINING = 1.0  # seconds to wait for more output when the launcher has ended
 WEIGHING = 0.1  # seconds between two looks at what it uses
 PIPE = 1 << 20  # bytes of output that may wait for us, where the kernel allows so many
-# What cannot start another says so. The words alone may be a test's, Errno 11 that of a lock or a socket.
-SHELL = rb"Cannot fork|fork: .{0,20}Resource temporarily unavailable"
-WORDS = re.compile(SHELL + rb"|can't start new thread|unable to create native thread")
-SHELL_WORDS = re.compile(SHELL)
-TRACEBACK = re.compile(  # Python's own, from the very call that starts one
-    rb"(?:\b(?:os\.fork|pty\.fork|_start_new_thread)\(.*\n(?:[ ~^]+\n)?"
-    rb"|\b(?:_fork_exec|fork_exec|_start_joinable_thread)\((?:.*\n){1,12}?)"
-    rb"(?:E )? *(?:BlockingIOError: \[Errno 11\]|RuntimeError: can't start new thread)"
-)
 
 
 class Live:
@@ -156,22 +147,8 @@ class Watch:
         return Stop.DISK if self.growth and self.growth.is_over(self.limits.disk) else None
 
     def was_crowded(self, started: int) -> bool:
-        """Whether it came to its limit of processes. started: how many there were, one after the other.
-
-        It is seen when weighed, or told by what could not start another. A shell that cannot takes what it started with it
-        before the next look: of that, only the number is left.
-        """
-        limit = self.limits.processes
-        return (
-            self.most_threads >= limit * 0.95
-            or self._said(TRACEBACK)
-            or (self.most_threads >= limit * 0.5 and self._said(WORDS))
-            or (started >= limit and self._said(SHELL_WORDS))
-        )
-
-    def _said(self, words: re.Pattern[bytes]) -> bool:
-        output = self.capture.output
-        return any(map(words.search, (output.head, output.tail)))
+        """Whether it came to its limit of processes. started: how many there were, one after the other."""
+        return is_crowded(self.capture.output, most=self.most_threads, started=started, limit=self.limits.processes)
 
 
 def end(process: subprocess.Popen[bytes]) -> None:

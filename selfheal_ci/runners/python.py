@@ -38,7 +38,9 @@ class PythonRunner:
             env["SELFHEAL_SELECT"] = f"{SUPPORT}/{SELECTION}"
             support[SELECTION] = json.dumps(sorted(ids)).encode()
         line = f"{_PATH}\n{_PATH_IS_SET.sub(f'PYTHONPATH={SUPPORT}:', step_line(step))}"
-        return Command(line, step.timeout, env, reports=step.reports, support=support, network=step.network)
+        return Command(
+            line, step.timeout, env, reports=step.reports, support=support, network=step.network, services=step.services
+        )
 
     def traced(self, step: Step, ids: Collection[str] | None = None) -> Command:
         command = self.command(step, ids)

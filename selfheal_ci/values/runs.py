@@ -13,6 +13,17 @@ from selfheal_ci.values.trees import NOTHING, Changes
 
 
 @dataclass(frozen=True)
+class Service:
+    """What a step talks to while it runs, under its name: a database, a queue. Each run has one of its own."""
+
+    name: str
+    image: str
+    env: Mapping[str, str] = field(default_factory=dict)
+    ports: tuple[int, ...] = ()  # that answer when it is ready
+    health: str = ""  # a command in it that succeeds when it is ready
+
+
+@dataclass(frozen=True)
 class Step:
     """A step as the configuration describes it."""
 
@@ -23,6 +34,7 @@ class Step:
     fix: tuple[str, ...] = ()
     timeout: float = 900.0  # seconds
     network: bool = False
+    services: tuple[Service, ...] = ()  # Dagger only; a step that has some has a network, too
 
 
 @dataclass(frozen=True)
@@ -83,6 +95,7 @@ class Command:
     reports: tuple[str, ...] = ()  # globs below the tree; everything in REPORTS is read as well
     support: Mapping[str, bytes] = field(default_factory=dict)  # name → bytes, laid into SUPPORT
     network: bool = False
+    services: tuple[Service, ...] = ()
     more: Stop | None = None  # what it gets more of than the limits say; see Limits.with_more
 
 

@@ -32,7 +32,7 @@ from selfheal_ci.values import NOTHING, Healing, Lack, Source, Status, Step
 from selfheal_ci.wiring.builder import Builder, read_token
 from selfheal_ci.wiring.choosing import chosen
 from selfheal_ci.wiring.handover import hand_over, hand_over_publication
-from selfheal_ci.wiring.reading import checkout, complete, find_source, read_configuration, reported
+from selfheal_ci.wiring.reading import check_services, checkout, complete, find_source, read_configuration, reported
 from selfheal_ci.wiring.remembering import based, ledger_of
 from selfheal_ci.wiring.workplace import workplace
 
@@ -109,6 +109,7 @@ def deliver_healing(
             ledger = ledger_of(settings, store, redactor, lambda said: tell(Warned(said)))
             builder = Builder(settings, environ, redactor, warn=lambda said: tell(Warned(said)), ledger=ledger)
             engine = store.converting(builder.engine(store, work, source.branch, given))
+            check_services(steps, engine)
             known_red = settings.failed or ci is not None or bool(settings.report)
             healing = _heal(source, steps, engine, builder, store, tell, known_red=known_red)
             _write(folder, healing, store, engine.name, redactor)
@@ -215,6 +216,8 @@ def _heal(
             if healing.status is not Status.HEALTHY:
                 break
     rest = tuple(f"step {later.name}" for later in steps[number:])
+    if step.services:
+        rest = (*rest, f"what step {step.name} reaches over the network, which it has because of its services")
     return replace(healing, seconds=time.monotonic() - began, not_checked=rest)
 
 

@@ -27,6 +27,7 @@ from selfheal_ci.remedies.revert import Revert
 from selfheal_ci.remedies.shrunk_revert import ShrunkRevert
 from selfheal_ci.store import Store
 from selfheal_ci.store.remote import Address
+from selfheal_ci.wiring.engine_choice import choose
 
 if TYPE_CHECKING:
     from selfheal_ci.engines.dagger_session import Given
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 TokenFor = Callable[[Address], str | None]
-GIVEN = ("DAGGER_SESSION_PORT", "_EXPERIMENTAL_DAGGER_RUNNER_HOST")  # a Dagger engine is there already
 SCRIPTED = "scripted:"
 
 
@@ -53,18 +53,19 @@ class Builder:
     ledger: Ledger | None = None
 
     def engine(self, store: Store, work: Path, branch: str | None, given: Given | None) -> Engine:
-        """The engine that was asked for; `auto` takes Dagger where one is given and setup says how to fill it."""
-        settings = self.settings
-        is_given = given or any(self.environ.get(name) for name in GIVEN)
-        limits, concurrency = config.limits(settings), settings.concurrency or os.cpu_count() or 1
-        if settings.engine == "dagger" or (settings.engine == "auto" and is_given and settings.setup):
-            from selfheal_ci.engines.dagger import DaggerEngine
+        """The engine that was asked for, or the one that `auto` takes here."""
+        local, settings = self.local(store, work, branch), self.settings
+        choice = choose(settings, self.environ, local.obstacle, inside=given is not None)
+        log.info("engine %s: %s", choice.engine, choice.why)
+        if choice.engine == "local":
+            return local
+        from selfheal_ci.engines.dagger import DaggerEngine
 
-            if not settings.setup:
-                hint = 'write setup = ["pip install …"]; environment folders such as .venv are not sent into containers'
-                raise UsageError("the Dagger engine needs `setup`, and there is none", hint=hint)
-            return DaggerEngine(store.export, work, settings.image, limits, self.environ, concurrency, given)
-        return self.local(store, work, branch)
+        limits, concurrency = config.limits(settings), settings.concurrency or os.cpu_count() or 1
+        return DaggerEngine(
+            store.export, work, settings.image, limits, self.environ, concurrency, given,
+            hosts=settings.dagger_hosts, archives=store.checkout.folder, warn=self.warn,
+        )  # fmt: skip
 
     def local(self, store: Store, work: Path, branch: str | None) -> LocalEngine:
         """The engine of this machine. What one branch's setup made is of no use to another: it need not be trusted."""

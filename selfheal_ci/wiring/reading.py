@@ -16,6 +16,7 @@ from selfheal_ci.ci import Ci
 from selfheal_ci.config import Configuration, Settings
 from selfheal_ci.detect import read_reports, result
 from selfheal_ci.errors import SelfhealError, UsageError
+from selfheal_ci.ports import Engine
 from selfheal_ci.store import Store
 from selfheal_ci.store.remote import Remote, address
 from selfheal_ci.values import Attested, Base, Failure, Output, Red, Run, Source, Step, Stop
@@ -117,6 +118,14 @@ def choose_steps(configuration: Configuration, command: Sequence[str], source: S
     if not usual:
         raise UsageError("there is no step to heal: no steps are configured, and no usual command is known", hint=HOW)
     return usual, True
+
+
+def check_services(steps: Sequence[Step], engine: Engine) -> None:
+    """Raises UsageError where a step has services and the engine is not one that starts any."""
+    served = next((step for step in steps if step.services), None)
+    if served and engine.name != "dagger":
+        said = f"steps.{served.name}.services: the {engine.name} engine starts no services"
+        raise UsageError(said, hint="use --engine dagger, or start the service in the step")
 
 
 def find_source(store: Store, settings: Settings, ci: Ci | None) -> Source:

@@ -51,7 +51,7 @@ def test_the_event_names_the_default_branch(tmp_path: Path) -> None:
 
 
 def test_a_workflow_that_follows_another_heals_the_branch_of_that_one(tmp_path: Path) -> None:
-    event = {"workflow_run": {"head_branch": "topic"}, "before": "a" * 40}
+    event = {"workflow_run": {"head_branch": "topic"}}
 
     assert github(tmp_path, event, GITHUB_REF_NAME="main") == Ci("github", "topic", None)
     assert github(tmp_path, {"workflow_run": None}, GITHUB_REF_NAME="main") == Ci("github", "main", None)

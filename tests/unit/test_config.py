@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import re
+import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
+import jsonschema
 import pytest
 
-from selfheal_ci.config import Settings, cache_folder, load, recipe, size_of, usual_steps
+from selfheal_ci.config import Settings, cache_folder, load, recipe, schema, size_of, usual_steps
 from selfheal_ci.errors import UsageError
-from selfheal_ci.values import Step
+from selfheal_ci.values import Service, Step
 
 CONFIG = b"""
 image = "python:3.12-slim"
@@ -138,6 +141,16 @@ def test_a_ledger_that_tests_could_have_named_is_not_followed() -> None:
     assert load(said, {"ledger": "sqlite:///a"}, trusted=False).settings.ledger == "sqlite:///a"
 
 
+def test_hosts_that_tests_could_have_written_are_not_followed() -> None:
+    said = {".selfheal.toml": b'[dagger]\nhosts = ["image://evil", "tcp://other:1"]\n'}
+
+    with pytest.raises(UsageError, match=r"`dagger\.hosts` in \.selfheal\.toml is not followed") as told:
+        load(said, {}, trusted=False)
+
+    assert "--config" in told.value.hint
+    assert load(said, {}).settings.dagger_hosts == ("image://evil", "tcp://other:1")
+
+
 def test_who_said_the_remote_is_remembered() -> None:
     said = {".selfheal.toml": b"[publish]\nremote = 'x'\n"}
 
@@ -258,3 +271,40 @@ def test_a_file_may_not_hold_the_password_of_the_ledger(said: str) -> None:
 
 def test_setup_never_gets_the_address_of_the_ledger() -> None:
     assert "`setup-env` in .selfheal.toml names SELFHEAL_LEDGER" in error_of('setup-env = ["SELFHEAL_LEDGER"]')
+
+
+SERVED = b"""
+[steps.tests]
+run = "pytest"
+[steps.tests.services.db]
+image = "postgres:16"
+env = { POSTGRES_PASSWORD = "x" }
+ports = [5432]
+health = "pg_isready"
+"""
+
+
+def test_a_step_has_services() -> None:
+    (step,) = load({".selfheal.toml": SERVED}, {}).steps
+
+    assert step.services == (Service("db", "postgres:16", {"POSTGRES_PASSWORD": "x"}, (5432,), "pg_isready"),)
+    jsonschema.validate(tomllib.loads(SERVED.decode()), schema())
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (b"[5432]", b"[0]", r"`steps\.tests\.services\.db\.ports` in .* is \[0\]"),
+        (b"[5432]", b"[true]", "a list of numbers from 1 to 65535"),
+        (b"image", b"imagee", "did you mean `image`"),
+        (b'image = "postgres:16"', b"", "has no `image`"),
+        (b"services.db", b"services.D_B", "a service's name is a host name"),
+        (b'"x"', b"1", r"db\.env\.POSTGRES_PASSWORD` in"),
+        (b"[steps.tests.services.db]", b"[steps.tests.services]", r"`steps\.tests\.services\.image` in"),
+    ],
+)
+def test_a_service_that_is_wrong_is_named(old: bytes, new: bytes, said: str) -> None:
+    with pytest.raises(UsageError) as told:
+        load({".selfheal.toml": SERVED.replace(old, new)}, {})
+
+    assert re.search(said, str(told.value))

@@ -36,6 +36,7 @@ BACKOFF = 0.5  # seconds before the first retry, twice as many before each furth
 LONGEST_BACKOFF = 30.0
 ASKING = 5.0  # seconds for asking what a model can do
 OVERHEAD = 3_000  # tokens that the service adds to a request with a tool
+TOO_LONG = ("prompt is too long", "exceed context limit")  # of a 400
 
 ENDINGS = {
     "end_turn": Ending.ANSWERED,
@@ -128,7 +129,7 @@ class AnthropicModel:
             return self._settled(reservation, self._wire(key).post(body, allowed))
         except StatusError as no:
             self.purse.release(reservation)  # a request that was answered by an error is not billed
-            return _too_long() if no.status == 413 else _refused(no)  # noqa: PLR2004
+            return Reply(Ending.TOO_LONG) if _is_too_long(no) else _refused(no)
         except LostError as lost:
             return self._lost(reservation, lost)
 
@@ -259,8 +260,10 @@ def _reply(message: _Message, cost: Cost) -> Reply:
     return Reply(ending, "\n".join(texts), proposal, json.dumps(message.content, ensure_ascii=False), cost)
 
 
-def _too_long() -> Reply:
-    return Reply(Ending.TOO_LONG)
+def _is_too_long(no: StatusError) -> bool:
+    """Whether the prompt is more than the model or the service takes; only words tell that from other bad requests."""
+    told = no.status == 400 and any(words in str(no).lower() for words in TOO_LONG)  # noqa: PLR2004
+    return told or no.status == 413  # noqa: PLR2004
 
 
 def _refused(no: StatusError) -> _Failed:

@@ -14,6 +14,7 @@ from selfheal_ci.commands.doctor import examine
 from selfheal_ci.engines.bridge import Bridge
 from selfheal_ci.engines.holding import LOCK
 from selfheal_ci.engines.states import RECORD
+from tests.dagger_stub import Stub
 
 
 def test_tries_the_sandbox_and_its_isolation() -> None:
@@ -68,13 +69,31 @@ DOCKERS = {
 
 @pytest.mark.parametrize(("does", "works", "said"), DOCKERS.values(), ids=DOCKERS.keys())
 def test_docker_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, does: str, said: str, *, works: bool) -> None:
-    monkeypatch.setattr("selfheal_ci.commands.doctor.PATIENCE", 0.3 if "sleep" in does else 20.0)
+    monkeypatch.setattr("selfheal_ci.engines.docker.PATIENCE", 0.3 if "sleep" in does else 20.0)
     (tmp_path / "docker").write_text(f"#!/bin/sh\n{does}\n")
     (tmp_path / "docker").chmod(0o755)
 
     check = next(each for each in examine({"PATH": f"{tmp_path}:{os.environ['PATH']}"}) if each.name == "dagger")
 
     assert (check.works, check.said.replace(f"{tmp_path}/", "")) == (works, said)
+
+
+def test_a_dagger_engine_that_is_given_is_tried(tmp_path: Path) -> None:
+    with Stub.serving(tmp_path / "stub") as stub:
+        found = {check.name: check for check in examine({**os.environ, **stub.environ})}
+
+    assert found["dagger"].said == "DAGGER_SESSION_PORT is set: engine v0.21.8 answers"
+    assert found["isolation on dagger"].said == "a step reaches no network"
+    assert found["engine"].said == "dagger where `setup` is configured (DAGGER_SESSION_PORT is set), else local"
+
+
+def test_a_dagger_engine_that_is_not_there_says_why() -> None:
+    environ = {**os.environ, "DAGGER_SESSION_PORT": "9", "DAGGER_SESSION_TOKEN": "t"}
+
+    check = next(each for each in examine(environ) if each.name == "dagger")
+
+    assert not check.works
+    assert check.said.startswith("DAGGER_SESSION_PORT is set: the Dagger engine is gone")
 
 
 def test_what_stops_the_sandbox_is_told_and_sends_nobody_here_again(tmp_path: Path) -> None:

@@ -7,7 +7,9 @@ import json
 import os
 import re
 import signal
+import socket
 import sys
+import tarfile
 import textwrap
 import threading
 import time
@@ -20,7 +22,7 @@ import pytest
 from selfheal_ci.engines.dagger import DaggerEngine
 from selfheal_ci.engines.dagger_session import Given
 from selfheal_ci.errors import EngineError, SelfhealError, UsageError
-from selfheal_ci.values import NOTHING, Changes, Command, Content, Limits, Recipe, Stop
+from selfheal_ci.values import NOTHING, Changes, Command, Content, Limits, Recipe, Service, Stop
 from tests.builders_tree import a_tree, exporter
 from tests.dagger_stub import Faults, Stub
 
@@ -62,9 +64,9 @@ def test_setup_runs_again_only_for_another_tree_or_setup(tmp_path: Path, stub: S
             sandbox.run(SEE, Changes({"a.txt": Content(b"b")}))
         return len(stub.executed) - before
 
-    assert executed(Recipe(setup=("echo 1 > one",))) == 5  # the user, the tree, setup, two runs
+    assert executed(Recipe(setup=("echo 1 > one",))) == 6  # the user, the tree, setup, what it made, two runs
     assert executed(Recipe(setup=("echo 1 > one",))) == 2  # another session: the runs alone
-    assert executed(Recipe(setup=("echo 1 > one", "echo 2 > two"))) == 3
+    assert executed(Recipe(setup=("echo 1 > one", "echo 2 > two"))) == 4
 
 
 def test_the_recipes_image_wins(tmp_path: Path, stub: Stub) -> None:
@@ -73,6 +75,55 @@ def test_the_recipes_image_wins(tmp_path: Path, stub: Stub) -> None:
         an_engine(tmp_path, stub.environ).prepare(TREE, Recipe(image="missing:latest")),
     ):
         pass
+
+
+def test_an_image_from_a_file_is_used_with_its_variables(tmp_path: Path, stub: Stub) -> None:
+    with tarfile.open(tmp_path / "image.tar", "w") as archive:
+        archive.addfile(tarfile.TarInfo("index.json"))
+    engine = an_engine(tmp_path, stub.environ, archives=tmp_path)
+
+    with engine.prepare(TREE, Recipe(image="file:image.tar")) as sandbox:
+        run = sandbox.run(Command('cat /of-the-image; echo "$OF_THE_IMAGE"', timeout=20))
+
+    assert run.output.text == "yes\na $b\n"
+
+
+def test_a_file_that_is_no_image_is_told(tmp_path: Path, stub: Stub) -> None:
+    (tmp_path / "image.tar").write_bytes(b"no archive")
+    engine = an_engine(tmp_path, stub.environ, archives=tmp_path)
+
+    with pytest.raises(EngineError, match=r"the image file:image\.tar cannot be read"):
+        engine.prepare(TREE, Recipe(image="file:image.tar")).__enter__()
+    with pytest.raises(UsageError, match=r"the image file:none\.tar is no file"):
+        engine.prepare(TREE, Recipe(image="file:none.tar")).__enter__()
+
+
+MADE = {
+    "a generated file": ("cp a.txt generated.txt", ("generated.txt",)),
+    "a source of the tree": ("echo new > a.txt", ("a.txt",)),
+    "a source that is gone": ("rm a.txt", ("a.txt",)),
+    "the same bytes": ("echo a > a.txt; cp a.txt b; mv b a.txt", ()),
+    "an environment": ("mkdir -p .venv/bin env/lib; echo x > .venv/bin/x; touch env/pyvenv.cfg; echo y > env/lib/y", ()),
+    "a cache": ("mkdir __pycache__ x.egg-info; echo x > __pycache__/a.pyc; echo x > x.egg-info/PKG-INFO", ()),
+    "a copy": (
+        """d=.venv/lib/python3.11/site-packages/x.dist-info; mkdir -p $d ~/.local/y.dist-info
+        echo '{"url": "file:///home/me/project", "dir_info": {}}' > $d/direct_url.json
+        cp $d/direct_url.json ~/.local/y.dist-info""",
+        (".venv/lib/python3.11/site-packages/x.dist-info", "~/.local/y.dist-info"),
+    ),
+    "an editable one": (
+        """d=.venv/lib/python3.11/site-packages/x.dist-info; mkdir -p $d
+        echo '{"url": "file:///home/me/project", "dir_info": {"editable": true}}' > $d/direct_url.json""",
+        (),
+    ),
+    "odd names": ("touch 'a\\b' 'c\nd' 'e f'", ("e f",)),
+}
+
+
+@pytest.mark.parametrize(("setup", "made"), MADE.values(), ids=MADE.keys())
+def test_what_setup_made_of_the_sources_is_noticed(tmp_path: Path, stub: Stub, setup: str, made: tuple[str, ...]) -> None:
+    with an_engine(tmp_path, stub.environ).prepare(TREE, Recipe(setup=(setup,))) as sandbox:
+        assert sandbox.made == made
 
 
 def test_an_image_without_what_we_need_is_told_with_a_remedy(tmp_path: Path, stub: Stub) -> None:
@@ -149,6 +200,28 @@ def test_a_run_has_no_more_processes_than_allowed(tmp_path: Path, stub: Stub) ->
     assert "all\n" not in run.output.text
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="the stub has a second uid only as root")
+def test_a_run_that_starts_too_many_processes_is_told_as_that(tmp_path: Path, stub: Stub) -> None:
+    threads = "import threading, time\nfor n in range(120): threading.Thread(target=time.sleep, args=(3,)).start()"
+    limits = Limits(processes=80)
+    with an_engine(tmp_path, stub.environ, limits=limits, concurrency=1).prepare(TREE, Recipe()) as sandbox:
+        run = sandbox.run(Command(f"{sys.executable} -c '{threads}'", timeout=30))
+
+    assert (run.stop, run.exit_code) == (Stop.PROCESSES, None), run.output.text
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="the stub has a second uid only as root")
+@pytest.mark.parametrize("place", ["big", "~/big", "/var/tmp/big"])
+def test_a_run_that_writes_too_much_is_stopped(tmp_path: Path, stub: Stub, place: str) -> None:
+    write = f"for n in $(seq 40); do head -c 5000000 /dev/zero >>{place}; sleep 0.1; done"
+    with an_engine(tmp_path, stub.environ, limits=Limits(disk=20 << 20)).prepare(TREE, Recipe()) as sandbox:
+        run = sandbox.run(Command(f"echo said; {write}", timeout=30))
+
+    assert (run.stop, run.exit_code) == (Stop.DISK, None)
+    assert run.output.text.startswith("said\n")
+    assert run.seconds < 10
+
+
 def test_a_command_may_have_twice_as_much_of_what_ran_out(tmp_path: Path, stub: Stub) -> None:
     limits = Limits(memory=200 << 20, processes=20)
     with an_engine(tmp_path, stub.environ, limits=limits, concurrency=1).prepare(TREE, Recipe()) as sandbox:
@@ -188,6 +261,72 @@ def test_the_trees_own_programs_are_not_ours(tmp_path: Path, stub: Stub) -> None
     assert run.changed == Changes({"a.txt": Content(b"new\n")})
 
 
+# services -------------------------------------------------------------------------------------------------------------
+
+COUNTER = """
+import http.server, os
+class Answer(http.server.BaseHTTPRequestHandler):
+    seen = 0
+    def do_GET(self):
+        Answer.seen += 1
+        body = f"{os.environ['WORD']} {Answer.seen}\\n".encode()
+        self.send_response(200); self.send_header("Content-Length", str(len(body))); self.end_headers(); self.wfile.write(body)
+        self.wfile.flush()
+        os._exit(0) if self.path == "/die" else None
+    def log_message(self, *_): pass
+http.server.HTTPServer(("127.0.0.1", int(os.environ["PORT"])), Answer).serve_forever()
+"""
+
+
+def a_service(stub: Stub, code: str = COUNTER) -> Service:
+    """One that counts how often it is asked, on a port that nobody has."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    stub.entrypoints["counter"] = (sys.executable, "-c", code)
+    return Service("db", "counter", {"WORD": "asked", "PORT": str(port)}, ports=(port,))
+
+
+def ask(service: Service, path: str = "") -> str:
+    return (
+        f"{sys.executable} -c \"import urllib.request as u; print(u.urlopen('http://db:{service.ports[0]}/{path}').read())\""
+    )
+
+
+def test_a_step_reaches_its_service_and_each_run_has_its_own(tmp_path: Path, stub: Stub) -> None:
+    service = a_service(stub)
+    with an_engine(tmp_path, stub.environ).prepare(TREE, Recipe()) as sandbox:
+        command = Command(f"cat a.txt; {ask(service)}; {ask(service)}; exit 3", timeout=20, services=(service,))
+        first = sandbox.run(command, Changes({"a.txt": Content(b"b\n")}))
+        for process in stub.services:
+            process.kill()  # as an engine stops one that nobody uses any more; the port is the same here
+        second = sandbox.run(command)
+
+    assert (first.exit_code, second.exit_code) == (3, 3), first.output.text
+    assert first.output.text == "b\nb'asked 1\\n'\nb'asked 2\\n'\n"
+    assert second.output.text == "a\nb'asked 1\\n'\nb'asked 2\\n'\n"
+
+
+def test_a_service_that_died_is_started_again_and_the_step_runs_once_more(tmp_path: Path, stub: Stub) -> None:
+    service = a_service(stub)
+    with an_engine(tmp_path, stub.environ).prepare(TREE, Recipe()) as sandbox:
+        dying = sandbox.run(Command(f"{ask(service, 'die')}; {ask(service)}", timeout=20, services=(service,)))
+
+    assert stub.started == ["db", "db"]
+    assert dying.exit_code == 1
+    assert "refused" in dying.output.text
+
+
+def test_a_service_that_does_not_start_is_no_failing_test(tmp_path: Path, stub: Stub) -> None:
+    service = a_service(stub, "raise SystemExit('no data folder')")
+    with an_engine(tmp_path, stub.environ).prepare(TREE, Recipe()) as sandbox:
+        with pytest.raises(EngineError, match=r"a service of the step \(db\) does not run") as told:
+            sandbox.run(Command("true", timeout=20, services=(service,)))
+        with pytest.raises(EngineError, match="the image missing:1 is not there"):
+            sandbox.run(Command("true", timeout=20, services=(Service("db", "missing:1"),)))
+
+    assert "[steps.NAME.services]" in told.value.hint
+
+
 # losing things -------------------------------------------------------------------------------------------------------
 
 
@@ -220,7 +359,10 @@ def test_a_tool_that_finds_no_docker(tmp_path: Path) -> None:
     with pytest.raises(EngineError) as told:
         an_engine(tmp_path, environ).prepare(TREE, Recipe()).__enter__()
 
-    assert told.value.message == "`dagger session` gave no engine: Error: Cannot connect to the Docker daemon"
+    assert (
+        told.value.message
+        == "no Docker answers, which would start the Dagger engine: Error: Cannot connect to the Docker daemon"
+    )
     assert "start Docker" in told.value.hint
 
 
@@ -296,24 +438,149 @@ def _calls(tmp_path: Path, stub: Stub) -> int:
     return stub.calls
 
 
-@pytest.mark.parametrize(
-    "fault",
-    [lambda n: Faults(lose_at=n), lambda n: Faults(garbage_at=n), lambda n: Faults(refuse_at=n)],
-    ids=["lost", "garbage", "refused"],
-)
-def test_an_engine_lost_at_any_call_is_an_error_at_once(tmp_path: Path, stub: Stub, fault: Callable[[int], Faults]) -> None:
+FAULTS: dict[str, Callable[[int], Faults]] = {
+    "lost": lambda n: Faults(lose_at=n, back_at=n + 1),
+    "garbage": lambda n: Faults(garbage_at=n),
+    "refused": lambda n: Faults(refuse_at=n),
+}
+
+
+def _run_once(tmp_path: Path, stub: Stub, faults: Faults) -> str | None:
+    """What SEE prints while this goes wrong; None where the engine is told to be gone, with a hint."""
+    stub.calls, stub.faults = 0, faults
+    try:
+        with an_engine(tmp_path, stub.environ).prepare(TREE, Recipe()) as sandbox:
+            return sandbox.run(SEE).output.text
+    except EngineError as told:
+        return None if told.hint else "no hint"
+
+
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())
+def test_an_engine_lost_at_any_call_is_asked_again(tmp_path: Path, stub: Stub, fault: Callable[[int], Faults]) -> None:
     calls = _calls(tmp_path, stub)
     assert calls > 5
+
+    seen = [_run_once(tmp_path, stub, fault(number)) for number in range(1, calls + 1)]
+
+    told = seen.count(None)  # of calls before there is a session: nothing was lost then, the engine is not there
+    assert told <= 2
+    assert seen == [None] * told + ["a\n"] * (calls - told)
+
+
+def test_an_engine_that_stays_away_at_any_call_is_an_error_in_time(
+    tmp_path: Path, stub: Stub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("selfheal_ci.engines.dagger_line.RECONNECTING", 0.5)
+    calls = _calls(tmp_path, stub)
     for number in range(1, calls + 1):
-        stub.calls, stub.faults = 0, fault(number)
         began = time.monotonic()
 
-        with pytest.raises(EngineError) as told, an_engine(tmp_path, stub.environ).prepare(TREE, Recipe()) as sandbox:
-            sandbox.run(SEE)
-
-        assert told.value.exit_code == 7
-        assert told.value.hint
+        assert _run_once(tmp_path, stub, Faults(lose_at=number, back_at=10**6)) is None
         assert time.monotonic() - began < 10
+
+
+def test_what_comes_back_without_its_cache_is_set_up_again(tmp_path: Path, stub: Stub) -> None:
+    recipe = Recipe(setup=("echo 1 > one",))
+    with an_engine(tmp_path, stub.environ).prepare(TREE, recipe) as sandbox:
+        before = len(stub.executed)
+        stub.wipe()
+        stub.faults = Faults(lose_at=stub.calls + 1, back_at=stub.calls + 2)
+        run = sandbox.run(Command("cat one a.txt", timeout=20))
+
+    assert run.output.text == "1\na\n"
+    assert len(stub.executed) - before == 5
+
+
+def test_the_next_host_is_taken(tmp_path: Path, stub: Stub) -> None:
+    with Stub.serving(tmp_path / "other") as other:
+        serving = {"unix:///one": stub, "unix:///two": other}
+        environ = a_cli(
+            tmp_path,
+            f"""
+            import json, os, sys
+            there = {json.dumps({host: {"port": each.port, "session_token": each.token} for host, each in serving.items()})}
+            print(json.dumps(there[os.environ["_EXPERIMENTAL_DAGGER_RUNNER_HOST"]]), flush=True)
+            sys.stdin.read()
+            """,
+        )
+        told: list[str] = []
+        engine = an_engine(tmp_path, environ, hosts=("unix:///none", *serving), warn=told.append)
+        with engine.prepare(TREE, Recipe()) as sandbox:
+            first = sandbox.run(SEE)
+            stub.faults = Faults(lose_at=stub.calls + 1, back_at=10**6)
+            second = sandbox.run(SEE)
+
+    assert (first.output, bool(stub.executed)) == (second.output, bool(other.executed))
+    assert len(told) == 1
+    assert told[0].endswith("connecting again")
+
+
+def test_runs_side_by_side_share_the_new_connection(tmp_path: Path, stub: Stub) -> None:
+    said: list[str] = []
+    with an_engine(tmp_path, stub.environ).prepare(TREE, Recipe()) as sandbox:
+        threads = [
+            threading.Thread(
+                target=lambda n=n: said.append(sandbox.run(Command(f"sleep 1; echo {n}", timeout=20)).output.text)
+            )
+            for n in range(4)
+        ]
+        stub.faults = Faults(lose_at=stub.calls + 6, back_at=stub.calls + 7)
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    assert sorted(said) == ["0\n", "1\n", "2\n", "3\n"]
+
+
+SAYINGS = {
+    "a full disk": ("write /x: no space left on device", "the disk of the Dagger engine is full", "free it there"),
+    "no such image": ("failed to resolve image i: not found", "the image python:3.11-slim is not there", "mend `image`"),
+    "no login": ("pull access denied: insufficient_scope", "the image python:3.11-slim may not be pulled", "docker login"),
+    "too many": ("pull: toomanyrequests", "may not be pulled now: too many pulls", "log in"),
+    "no way": ("failed to do request: dial tcp: no such host", "cannot be reached", "file:PATH"),
+    "anything": ("what is this", "the Dagger engine refused: what is this", "run again"),
+}
+
+
+@pytest.mark.parametrize(("said", "message", "hint"), SAYINGS.values(), ids=SAYINGS.keys())
+def test_what_a_build_says_has_its_own_words(tmp_path: Path, stub: Stub, said: str, message: str, hint: str) -> None:
+    stub.faults = Faults(says=said)
+
+    with pytest.raises(EngineError) as told, an_engine(tmp_path, stub.environ).prepare(TREE, Recipe()):
+        pass
+
+    assert message in told.value.message
+    assert hint in told.value.hint
+
+
+TOOLS = {
+    "another version": ('Error: unknown command "session"', "of another version", "take one of 0.21"),
+    "another engine": ("Error: incompatible engine version v0.19.0", "different versions", "update the engine"),
+    "no pull": ("Error: failed to pull image: i/o timeout", "cannot be pulled", "registry.dagger.io"),
+    "nothing": ("Error: no supported container runtime found", "nothing here can start a Dagger engine", "start Docker"),
+    "full": ("Error: mkdir /var: no space left on device", "the disk of the Dagger engine is full", "free it there"),
+    "silence": ("", "`dagger session` gave no engine: it said nothing", "start Docker"),
+}
+
+
+@pytest.mark.parametrize(("said", "message", "hint"), TOOLS.values(), ids=TOOLS.keys())
+def test_what_the_tool_says_has_its_own_words(tmp_path: Path, said: str, message: str, hint: str) -> None:
+    environ = a_cli(tmp_path, f"import sys; print({said!r}, file=sys.stderr); sys.exit(1)")
+
+    with pytest.raises(EngineError) as told, an_engine(tmp_path, environ).prepare(TREE, Recipe()):
+        pass
+
+    assert message in told.value.message
+    assert hint in told.value.hint
+
+
+def test_none_of_several_hosts_is_told_for_each(tmp_path: Path) -> None:
+    environ = a_cli(tmp_path, "import os, sys; print('no', os.environ['_EXPERIMENTAL_DAGGER_RUNNER_HOST'], file=sys.stderr)")
+    engine = an_engine(tmp_path, environ, hosts=("unix:///one", "unix:///two"))
+
+    with pytest.raises(EngineError, match=r"none of 2 .*\n  unix:///one: .*\n  unix:///two: .* no unix:///two"):
+        engine.prepare(TREE, Recipe()).__enter__()
 
 
 @pytest.mark.parametrize("code", [137, 1])
@@ -372,7 +639,7 @@ def test_a_given_client_is_used_from_any_thread(tmp_path: Path) -> None:
             monkeypatch.setenv(name, value)
         given = Given(dagger.dag, asyncio.get_running_loop(), workdir=scratch)
         engine = an_engine(tmp_path, {}, given=given)
-        async with await dagger.connect():
+        async with dagger.connection():
             return await asyncio.to_thread(healed, engine)
 
     def healed(engine: DaggerEngine) -> list[str]:

@@ -294,6 +294,7 @@ def test_a_reply_after_lost_answers_until_the_money_is_gone_never_overspends() -
         pytest.param(message([], stop_reason="boredom"), Ending.UNREADABLE, id="unknown reason"),
         pytest.param(message([{"type": "tool_use", "id": "t", "name": "bash", "input": {}}]), Ending.UNREADABLE, id="other tool"),
         pytest.param(fails(413, "request_too_large"), Ending.TOO_LONG, id="413"),
+        pytest.param(fails(400, "invalid_request_error", text="prompt is too long: 1 tokens > 0 maximum"), Ending.TOO_LONG, id="400"),
     ],
 )  # fmt: skip
 def test_every_end_of_an_answer_has_a_name(answer: Answer, ending: Ending) -> None:
