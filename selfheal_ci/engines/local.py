@@ -77,7 +77,8 @@ class LocalEngine:
     def obstacle(self) -> EngineError | None:
         """What stops this engine here, by starting it on nothing; None where it starts."""
         try:
-            with replace(self, states=None).prepare(Tree("", self.work / "nothing", {}), Recipe()):
+            bare = replace(self, export=lambda _tree, _into: None, states=None)
+            with bare.prepare(Tree("", self.work / "nothing", {}), Recipe()):
                 return None
         except EngineError as stopped:
             return stopped
