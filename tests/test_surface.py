@@ -55,7 +55,7 @@ def test_the_component_sets_only_variables_of_ours() -> None:
     text = (ROOT / "templates" / "selfheal.yml").read_text()
     variables = set(re.findall(r"^    (SELFHEAL_[A-Z_]+):", text, re.MULTILINE))
 
-    assert variables - {option.variable for option in FLAGGED} == {"SELFHEAL_PACKAGE", "SELFHEAL_TOKEN", "SELFHEAL_FOLDER"}
+    assert variables - {option.variable for option in FLAGGED} == {"SELFHEAL_PACKAGE", "SELFHEAL_FOLDER"}
 
 
 def test_the_component_has_no_input_that_is_no_flag() -> None:
@@ -63,6 +63,17 @@ def test_the_component_has_no_input_that_is_no_flag() -> None:
     flags = {(option.flag or "").removeprefix("--") for option in FLAGGED}
 
     assert set(spec["spec"]["inputs"]) - flags == {"package", "job", "stage", "image", "publish"}
+
+
+@pytest.mark.parametrize(
+    ("job", "environment", "other"),
+    [("selfheal", "selfheal/heal", "SELFHEAL_TOKEN"), ("selfheal:publish", "selfheal/publish", "ANTHROPIC_API_KEY")],
+)
+def test_each_job_of_the_component_has_its_own_secret_alone(job: str, environment: str, other: str) -> None:
+    _, jobs = yaml.safe_load_all((ROOT / "templates" / "selfheal.yml").read_text())
+
+    assert jobs[job]["environment"] == {"name": environment, "action": "access"}
+    assert jobs[job]["script"][0] == f"unset {other}"
 
 
 EXAMPLES = [*sorted((ROOT / "examples").rglob("*.yml")), ROOT / "action.yml", *sorted((ROOT / ".github").rglob("*.yml"))]
