@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 Ready = TypeVar("Ready")
 Answer = TypeVar("Answer")
-RECONNECTING = 30.0  # seconds for an engine to be there again
+RECONNECTING = 29.0  # seconds for an engine to be there again: whoever waits hears of it within 30
 PAUSE = 0.5  # seconds between two looks
 REPEATS = 2  # times that one question is asked again: a run that takes its engine down each time ends
 
